@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* What the process leaves with. */
 enum exit_status
@@ -55,6 +56,7 @@ struct config
 	char	   *conninfo;
 	char	   *slot;
 	char	   *publication;	/* comma-separated list; "" means every table */
+	char	   *publication_tables; /* what init creates it for; "" not at all */
 	char	   *topic_prefix;
 
 	/* [kafka] */
@@ -74,10 +76,45 @@ struct config
 	uint64_t	max_in_flight;	/* bytes of frames not yet acknowledged */
 	int			shutdown_timeout;	/* s */
 	int			release_after;	/* s */
+	bool		allow_plaintext;	/* Kafka without TLS beyond this machine */
+	int			log_format;		/* 0 text, 1 JSON */
+	int			log_level;		/* enum log_level */
 
 	/* keys of [wal2kafka] that the plugin takes; it judges their values */
 	struct config_property *plugin;
 	size_t		plugin_count;
+
+	char	   *path;			/* of the file read; NULL without one */
 };
+
+#define CONFIG_DEFAULT_PATH "/etc/wal2kafka/wal2kafka.conf"
+
+/*
+ * Reads the file, then the environment (WAL2KAFKA_<SECTION>_<KEY>), then
+ * "properties" (name=value for Kafka, ended by NULL), later ones winning.
+ * "path" NULL means the default file, which may be absent.  Returns NULL, or
+ * one line that says what is wrong and where, to be freed; config_free() is
+ * due in either case.
+ */
+extern char *config_load(struct config *cfg, const char *path,
+						 const char *const *properties);
+
+/* The parts of config_load(), for tests: no file, no environment. */
+extern void config_init(struct config *cfg);
+extern char *config_read(struct config *cfg, const char *name,
+						 const char *text, size_t len);
+extern char *config_check(const struct config *cfg);
+
+extern void config_free(struct config *cfg);
+
+/* The value of a [kafka] property as configured, or NULL. */
+extern const char *config_property(const struct config *cfg,
+								   const char *name);
+
+/* Whether a [kafka] property or the conninfo's password is a secret. */
+extern bool config_is_secret(const char *property);
+
+/* The table of options, as text for --help --config and the man page. */
+extern void config_help(FILE *to);
 
 #endif							/* CONFIG_H */
