@@ -1,0 +1,55 @@
+# Plugin and extension, built and tested by the server's own build system.
+# In a makefile of its own because PGXS owns the target "check".
+
+version := $(shell sed -n 's/^	"version": "\(.*\)",$$/\1/p' META.json)
+
+MODULE_big = wal2kafka
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard plugin/*.c)))
+EXTENSION = wal2kafka
+DATA = sql/wal2kafka--1.0.sql
+PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
+	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+
+REGRESS = options identity toast key_change columns publication truncate \
+	session
+tmp_install = $(CURDIR)/tmp_install
+REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \
+	--bindir='$(tmp_install)$(bindir)' --encoding=UTF8 --no-locale
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --temp-instance=./tmp_check_isolation \
+	--temp-config=tmp.conf --bindir='$(tmp_install)$(bindir)' \
+	--encoding=UTF8 --no-locale
+EXTRA_CLEAN = tmp.conf tmp_install tmp_check_regress tmp_check_isolation \
+	plugin/*.o plugin/*.bc
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+with_llvm = no
+include $(PGXS)
+
+$(OBJS): $(wildcard plugin/*.h) META.json
+
+# A server that finds its files relative to its own program: the extension
+# can be created in it without anything being installed on the machine.
+.PHONY: tmp_install
+tmp_install: all
+	rm -rf '$(tmp_install)'
+	mkdir -p '$(tmp_install)$(bindir)' '$(tmp_install)$(pkglibdir)' \
+		'$(tmp_install)$(datadir)'
+	cp '$(bindir)'/* '$(tmp_install)$(bindir)'
+	cp -as '$(pkglibdir)/.' '$(tmp_install)$(pkglibdir)'
+	cp -as '$(datadir)/.' '$(tmp_install)$(datadir)'
+	rm -f '$(tmp_install)$(pkglibdir)/wal2kafka.so' \
+		'$(tmp_install)$(datadir)/extension/wal2kafka'*
+	$(MAKE) -f pgxs.mk install DESTDIR='$(tmp_install)' \
+		PG_CONFIG='$(PG_CONFIG)' >/dev/null
+
+# The allow-list only where the server knows it: elsewhere an unknown
+# setting would keep it from starting.
+tmp.conf: test/logical.conf
+	cp $< $@
+	if '$(bindir)/postgres' --describe-config | \
+		grep -q '^output_plugin_libraries'; then \
+		echo "output_plugin_libraries = 'wal2kafka, pgoutput, test_decoding'" >>$@; fi
+
+installcheck: tmp_install tmp.conf
