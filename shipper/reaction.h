@@ -1,0 +1,24 @@
+/*
+ * reaction.h
+ *		What to do when the server refuses: one table of SQLSTATEs.
+ */
+#ifndef REACTION_H
+#define REACTION_H
+
+enum reaction
+{
+	REACTION_RETRY,				/* time mends it: growing delay */
+	REACTION_WAIT,				/* it is going down: stay away for a while */
+	REACTION_CONFIG,			/* a person at the first start, else a retry */
+	REACTION_PERSON,			/* no retry mends it */
+};
+
+/*
+ * The reaction to an error, and a hint that names the remedy or NULL.
+ * sqlstate is "" when the server said nothing; message may be in any language
+ * and only refines.
+ */
+extern enum reaction reaction_find(const char *sqlstate, const char *message,
+								   const char **hint);
+
+#endif							/* REACTION_H */

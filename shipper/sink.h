@@ -1,0 +1,85 @@
+/*
+ * sink.h
+ *		Where records go: Kafka (producer.c), standard output, a folder.
+ *
+ * A sink takes records in order, stops taking them when it must, and
+ * acknowledges each delivery in the ledger.  The bytes of a record belong to
+ * its ledger entry and stay there until it is acknowledged.
+ */
+#ifndef SINK_H
+#define SINK_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "frame.h"
+#include "ledger.h"
+
+struct sink;
+struct topic;					/* each sink has its own */
+
+/* How a sink is; ordered: what is worse wins. */
+enum sink_health
+{
+	SINK_FINE,
+	SINK_BROKEN,				/* close it, open a new one, send again */
+	SINK_HOPELESS,				/* needs a person; logged */
+};
+
+/* One record on its way, and the names its messages need. */
+struct sink_record
+{
+	struct topic *topic;
+	struct ledger_entry *entry;
+	const char *table;			/* "schema.name", for messages */
+	struct position position;
+	struct frame_record body;
+};
+
+struct sink_ops
+{
+	/* NULL: could not, logged. */
+	struct sink *(*open) (const struct config *config, struct ledger *ledger);
+
+	/* The topic of that name, known from now until the sink is closed. */
+	struct topic *(*topic) (struct sink *sink, const char *name);
+
+	/* Takes some records from the front, returns how many. */
+	size_t		(*send) (struct sink *sink, const struct sink_record *records,
+						 size_t count);
+
+	/* Acknowledges what has been delivered, without waiting. */
+	enum sink_health (*drain) (struct sink *sink);
+
+	/* Fills in what to poll for; at most SINK_FDS. */
+	size_t		(*poll_fds) (const struct sink *sink, struct pollfd *fds);
+
+	/* ms until send() or drain() should be called again; -1: when polled */
+	int			(*timeout) (const struct sink *sink);
+
+	/* Starts to let go of every record, delivered or not. */
+	void		(*abandon) (struct sink *sink);
+
+	/* Whether it has let go, so that the ledger may free the bytes. */
+	bool		(*abandoned) (struct sink *sink);
+
+	/* Frees it; only when nothing is outstanding or it has let go. */
+	void		(*close) (struct sink *sink);
+};
+
+#define SINK_FDS 3
+
+/* Each begins with this. */
+struct sink
+{
+	const struct sink_ops *ops;
+};
+
+/* The sink that the config names. */
+extern struct sink *sink_open(const struct config *config,
+							  struct ledger *ledger);
+
+#endif							/* SINK_H */

@@ -1,0 +1,87 @@
+/*
+ * stream.h
+ *		The replication connection: open, receive, confirm, close.
+ *
+ * The only file of the data path that knows libpq.  Functions that fail have
+ * logged why; stream_reaction() then tells what helps.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "lsn.h"
+#include "reaction.h"
+
+struct stream;
+
+enum stream_event
+{
+	STREAM_FRAME,				/* a frame was received */
+	STREAM_KEEPALIVE,			/* the server wants an answer now */
+	STREAM_WAIT,				/* nothing yet: wait for the descriptor */
+	STREAM_LOST,				/* the connection is over */
+};
+
+/* One received message; the bytes lie in buffer, which the caller owns. */
+struct stream_message
+{
+	void	   *buffer;			/* for stream_free() */
+	size_t		size;
+	const char *frame;			/* what the plugin wrote */
+	size_t		frame_size;
+};
+
+/* stop: a flag that ends waiting inside stream_open(). */
+extern struct stream *stream_init(const struct config *config,
+								  const volatile sig_atomic_t *stop);
+
+/*
+ * Connects and starts streaming at an LSN (LSN_INVALID: wherever the slot
+ * stands), with the plugin's routes.  Blocks, seconds at most.
+ */
+extern bool stream_open(struct stream *stream, lsn_t start,
+						const char *routes);
+
+/* Whether the server's timeline differs from the last connection's. */
+extern bool stream_timeline_changed(const struct stream *stream);
+
+extern bool stream_is_open(const struct stream *stream);
+
+/* What poll() should watch; -1 when closed. */
+extern int	stream_fd(const struct stream *stream);
+extern short stream_poll_events(const struct stream *stream);
+
+/* Reads what has arrived from the socket; no message is given out yet. */
+extern bool stream_read(struct stream *stream);
+
+/* The next message that was read. */
+extern enum stream_event stream_receive(struct stream *stream,
+										struct stream_message *message);
+
+/* Tells the server that everything below the LSN is delivered. */
+extern bool stream_confirm(struct stream *stream, lsn_t lsn);
+
+/* Sends what the socket did not take before. */
+extern bool stream_flush(struct stream *stream);
+
+/* Ends the copy in good order: the server has got every confirmation. */
+extern void stream_finish(struct stream *stream);
+
+extern void stream_close(struct stream *stream);
+
+/* What helps against the last failure, and never worse than a retry. */
+extern enum reaction stream_reaction(const struct stream *stream);
+
+/* Frees a stream_message's buffer. */
+extern void stream_free(void *buffer);
+
+#ifdef MUTANT_CONFIRM_KEEPALIVE
+extern lsn_t stream_keepalive_end(const struct stream *stream);
+#endif
+
+#endif							/* STREAM_H */
