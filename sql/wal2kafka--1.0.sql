@@ -1,0 +1,88 @@
+-- wal2kafka--1.0.sql: routes of tables, and what would be sent
+
+\echo Use "CREATE EXTENSION wal2kafka" to load this file. \quit
+
+GRANT USAGE ON SCHEMA wal2kafka TO PUBLIC;
+
+-- Routes
+
+CREATE FUNCTION wal2kafka.set_route(
+	relation regclass,
+	topic text DEFAULT NULL,
+	key text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_set_route';
+
+COMMENT ON FUNCTION wal2kafka.set_route(regclass, text, text[]) IS
+'replaces the route of a table by this topic and this key; null: the default';
+
+CREATE FUNCTION wal2kafka.reset_route(relation regclass)
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_reset_route';
+
+COMMENT ON FUNCTION wal2kafka.reset_route(regclass) IS
+'removes the route of a table';
+
+CREATE FUNCTION wal2kafka.label_route(
+	relation regclass,
+	OUT topic text,
+	OUT key text[],
+	OUT topic_source text,
+	OUT key_source text)
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'wal2kafka_label_route';
+
+COMMENT ON FUNCTION wal2kafka.label_route(regclass) IS
+'topic and key of a table as far as labels say so';
+
+-- The key that a table has without a route: the columns of its replica
+-- identity in their index's order, under FULL those of its primary key.
+CREATE VIEW wal2kafka.routes AS
+SELECT c.oid::regclass AS relation,
+	r.topic,
+	coalesce(r.key, i.key) AS key,
+	r.topic_source,
+	coalesce(r.key_source, i.source, 'none') AS key_source
+FROM pg_catalog.pg_class c
+	CROSS JOIN LATERAL wal2kafka.label_route(c.oid) r
+	LEFT JOIN LATERAL (
+		SELECT array_agg(a.attname::text ORDER BY k.ordinal),
+			CASE WHEN x.indisprimary THEN 'primary key'
+				ELSE 'replica identity' END
+		FROM pg_catalog.pg_index x
+			CROSS JOIN unnest(x.indkey::int2[])
+				WITH ORDINALITY AS k(attnum, ordinal)
+			JOIN pg_catalog.pg_attribute a
+				ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+		WHERE x.indrelid = c.oid
+			AND x.indisvalid AND x.indimmediate
+			AND k.ordinal <= x.indnkeyatts
+			AND CASE c.relreplident
+				WHEN 'd' THEN x.indisprimary
+				WHEN 'f' THEN x.indisprimary
+				WHEN 'i' THEN x.indisreplident
+				ELSE false END
+		GROUP BY x.indexrelid, x.indisprimary
+	) AS i(key, source) ON true
+WHERE c.relkind IN ('r', 'p')
+	AND pg_catalog.pg_relation_is_publishable(c.oid)
+	AND r.topic IS NOT NULL;
+
+COMMENT ON VIEW wal2kafka.routes IS
+'every table that can be captured: its topic, its key, and who says so';
+
+GRANT SELECT ON wal2kafka.routes TO PUBLIC;
+
+CREATE FUNCTION wal2kafka.ddl_command_start()
+RETURNS event_trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'wal2kafka_ddl_command_start';
+
+REVOKE ALL ON FUNCTION wal2kafka.ddl_command_start() FROM PUBLIC;
+
+CREATE EVENT TRIGGER wal2kafka_ddl_command_start
+ON ddl_command_start
+WHEN TAG IN ('SECURITY LABEL', 'DROP EXTENSION')
+EXECUTE FUNCTION wal2kafka.ddl_command_start();
