@@ -86,3 +86,38 @@ CREATE EVENT TRIGGER wal2kafka_ddl_command_start
 ON ddl_command_start
 WHEN TAG IN ('SECURITY LABEL', 'DROP EXTENSION')
 EXECUTE FUNCTION wal2kafka.ddl_command_start();
+
+-- What would be sent
+
+CREATE FUNCTION wal2kafka.unframe(
+	frame bytea,
+	OUT lsn pg_lsn,
+	OUT seq_id bigint,
+	OUT topic text,
+	OUT key text,
+	OUT value text)
+RETURNS SETOF record
+LANGUAGE C IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'wal2kafka_unframe';
+
+COMMENT ON FUNCTION wal2kafka.unframe(bytea) IS
+'the records in a frame that the SQL interface of logical decoding returned';
+
+-- its input is raw bytes, and nobody needs it to use the product
+REVOKE ALL ON FUNCTION wal2kafka.unframe(bytea) FROM PUBLIC;
+
+CREATE FUNCTION wal2kafka.peek_changes(
+	slot name,
+	max_records int DEFAULT 100,
+	VARIADIC options text[] DEFAULT '{}',
+	OUT lsn pg_lsn,
+	OUT seq_id bigint,
+	OUT topic text,
+	OUT key text,
+	OUT value text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'wal2kafka_peek_changes';
+
+COMMENT ON FUNCTION wal2kafka.peek_changes(name, int, text[]) IS
+'what a slot would send next, without consuming it';
