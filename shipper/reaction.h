@@ -8,14 +8,15 @@
 enum reaction
 {
 	REACTION_RETRY,				/* time mends it: growing delay */
+	REACTION_REPEAT,			/* perhaps: give up when it keeps coming back */
 	REACTION_WAIT,				/* it is going down: stay away for a while */
 	REACTION_CONFIG,			/* a person at the first start, else a retry */
 	REACTION_PERSON,			/* no retry mends it */
 };
 
 /*
- * The reaction to an error, and a hint that names the remedy or NULL.
- * sqlstate is "" when the server said nothing; message may be in any language
+ * The reaction to an error, and a hint that names the remedy or NULL; in it
+ * "{role}" and "{database}" stand for those of the connection.  sqlstate is "" when the server said nothing; message may be in any language
  * and only refines.
  */
 extern enum reaction reaction_find(const char *sqlstate, const char *message,

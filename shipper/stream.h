@@ -22,7 +22,8 @@ struct stream;
 enum stream_event
 {
 	STREAM_FRAME,				/* a frame was received */
-	STREAM_KEEPALIVE,			/* the server wants an answer now */
+	STREAM_KEEPALIVE,			/* a sign of life */
+	STREAM_ANSWER,				/* likewise, and it wants an answer now */
 	STREAM_WAIT,				/* nothing yet: wait for the descriptor */
 	STREAM_LOST,				/* the connection is over */
 };
@@ -30,34 +31,44 @@ enum stream_event
 /* One received message; the bytes lie in buffer, which the caller owns. */
 struct stream_message
 {
-	void	   *buffer;			/* for stream_free() */
+	void	   *buffer;			/* for stream_free_buffer() */
 	size_t		size;
 	const char *frame;			/* what the plugin wrote */
 	size_t		frame_size;
 };
 
-/* stop: a flag that ends waiting inside stream_open(). */
-extern struct stream *stream_init(const struct config *config,
-								  const volatile sig_atomic_t *stop);
-
 /*
- * Connects and starts streaming at an LSN (LSN_INVALID: wherever the slot
- * stands), with the plugin's routes.  Blocks, seconds at most.
+ * Borrows the config; "stop" is a flag that ends waiting inside the functions
+ * that block; max_record is the largest record that the sink takes.
  */
-extern bool stream_open(struct stream *stream, lsn_t start,
-						const char *routes);
+extern struct stream *stream_init(const struct config *config,
+								  size_t max_record,
+								  const volatile sig_atomic_t *stop);
+extern void stream_free(struct stream *stream);
+
+/* Connects and learns who the server is.  Blocks, seconds at most. */
+extern bool stream_open(struct stream *stream);
 
 /* Whether the server's timeline differs from the last connection's. */
 extern bool stream_timeline_changed(const struct stream *stream);
 
+/*
+ * Starts streaming at an LSN (LSN_INVALID: wherever the slot stands), with
+ * the plugin's routes.  Blocks like stream_open().
+ */
+extern bool stream_start(struct stream *stream, lsn_t start,
+						 const char *routes);
+
 extern bool stream_is_open(const struct stream *stream);
 
-/* What poll() should watch; -1 when closed. */
+/* What poll() should watch; -1 when there is nothing to wait for. */
 extern int	stream_fd(const struct stream *stream);
-extern short stream_poll_events(const struct stream *stream);
+
+/* Whether to watch for room to write too, for stream_flush(). */
+extern bool stream_wants_write(const struct stream *stream);
 
 /* Reads what has arrived from the socket; no message is given out yet. */
-extern bool stream_read(struct stream *stream);
+extern void stream_read(struct stream *stream);
 
 /* The next message that was read. */
 extern enum stream_event stream_receive(struct stream *stream,
@@ -74,11 +85,11 @@ extern void stream_finish(struct stream *stream);
 
 extern void stream_close(struct stream *stream);
 
-/* What helps against the last failure, and never worse than a retry. */
+/* What helps against the last failure. */
 extern enum reaction stream_reaction(const struct stream *stream);
 
 /* Frees a stream_message's buffer. */
-extern void stream_free(void *buffer);
+extern void stream_free_buffer(void *buffer);
 
 #ifdef MUTANT_CONFIRM_KEEPALIVE
 extern lsn_t stream_keepalive_end(const struct stream *stream);
