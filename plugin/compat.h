@@ -55,6 +55,16 @@
 #define PRIMARY_KEY_INDEX(rel) ((rel)->rd_pkindex)
 #endif
 
+/* in front of the whole declaration, from 18 on */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* a comment no longer does, from 19 on */
+#ifndef pg_fallthrough
+#define pg_fallthrough __attribute__((fallthrough))
+#endif
+
 /* generated columns without a stored value came with 18 */
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'
@@ -68,6 +78,30 @@
 #define SLOT_WAITS_FOR_STANDBY() (MyReplicationSlot->data.failover)
 #else
 #define SLOT_WAITS_FOR_STANDBY() false
+#endif
+
+/* before 18 no publication sends generated columns */
+#if PG_VERSION_NUM >= 180000
+#define PUBLICATION_HAS_GENERATED(pub) \
+	((pub)->pubgencols_type == PUBLISH_GENCOLS_STORED)
+#else
+#define PUBLICATION_HAS_GENERATED(pub) ((void) (pub), false)
+#endif
+
+/*
+ * Publications that name a table, and whether a publication is for all
+ * tables, this one not excepted: from 19 on the root may be.
+ */
+#if PG_VERSION_NUM >= 190000
+#define RELATION_PUBLICATIONS(relid) GetRelationIncludedPublications(relid)
+#define PUBLICATION_IS_FOR_ALL(pub, relid, ancestors) \
+	((pub)->alltables && \
+	 !list_member_oid(GetRelationExcludedPublications((ancestors) != NIL ? \
+													  llast_oid(ancestors) : (relid)), \
+					  (pub)->oid))
+#else
+#define RELATION_PUBLICATIONS(relid) GetRelationPublications(relid)
+#define PUBLICATION_IS_FOR_ALL(pub, relid, ancestors) ((pub)->alltables)
 #endif
 
 #endif							/* COMPAT_H */

@@ -7,9 +7,13 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
+#include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/varlena.h"
 
 #include "options.h"

@@ -2,8 +2,8 @@
  * partition.h
  *		From a Kafka key to the number that chooses its partition.
  */
-#ifndef PARTITION_H
-#define PARTITION_H
+#ifndef KAFKA_PARTITION_H
+#define KAFKA_PARTITION_H
 
 #include "options.h"
 
@@ -15,4 +15,4 @@
 extern uint32 wal2kafka_partition_hash(Wal2KafkaPartitioner partitioner,
 									   const char *key, int len);
 
-#endif							/* PARTITION_H */
+#endif							/* KAFKA_PARTITION_H */

@@ -1,0 +1,365 @@
+/*
+ * batch.c
+ *		Frames: records collected, held across transactions, and sent.
+ *
+ * One message per row is what makes other plugins slow: each is a system call
+ * here and a wake-up there.  Records collect in a buffer that is sent when it
+ * is full, when it is old, before a long transaction, and when the server is
+ * about to wait for more WAL, so that holding costs no latency.
+ *
+ * While records are held, the position that the server itself tells clients
+ * is ahead of them.  "safe" is the position that is not.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "access/xlogutils.h"
+#include "replication/slot.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "batch.h"
+#include "compat.h"
+#include "topicname.h"
+
+#define FRAME_SIZE			(64 * 1024) /* sent when it holds that much */
+#define BUFFER_KEPT			(1024 * 1024)	/* given back when larger */
+#define HOLD_MS				2
+#define LONG_TRANSACTION	1000	/* changes */
+#define PROGRESS_MS			1000
+
+typedef struct TopicEntry
+{
+	char		name[TOPIC_NAME_MAX + 1];	/* hash key */
+	uint32		id;
+	uint64		announced;		/* the frame that did, 0: none */
+} TopicEntry;
+
+static int	page_read_or_flush(XLogReaderState *reader, XLogRecPtr page,
+							   int wanted, XLogRecPtr record, char *buffer);
+
+static void
+frame_start(Wal2KafkaBatch *batch)
+{
+	if (batch->buffer.maxlen > BUFFER_KEPT)
+	{
+		MemoryContext caller;
+
+		caller = MemoryContextSwitchTo(GetMemoryChunkContext(batch->buffer.data));
+		pfree(batch->buffer.data);
+		initStringInfo(&batch->buffer);
+		MemoryContextSwitchTo(caller);
+	}
+	resetStringInfo(&batch->buffer);
+	enlargeStringInfo(&batch->buffer, FRAME_SIZE);
+	batch->buffer.len = WIRE_HEADER_SIZE;
+	batch->records = 0;
+	batch->txn_announced = false;
+	batch->serial++;
+}
+
+void
+wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+					 const Wal2KafkaOptions *options)
+{
+	HASHCTL		ctl = {0};
+	bool		sql = ctx->reader->routine.page_read == read_local_xlog_page;
+
+	memset(batch, 0, sizeof(*batch));
+	initStringInfo(&batch->buffer);
+	batch->hold = options->flush == FLUSH_BATCH && !sql;
+	batch->alone = sql;
+	batch->fingerprint = options->fingerprint;
+	batch->safe = MyReplicationSlot->data.confirmed_flush;
+	batch->sent_safe = batch->safe;
+
+	ctl.keysize = TOPIC_NAME_MAX + 1;
+	ctl.entrysize = sizeof(TopicEntry);
+	ctl.hcxt = CurrentMemoryContext;
+	batch->topics = hash_create("wal2kafka topics", 128, &ctl,
+								HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	frame_start(batch);
+
+	if (!sql)
+	{
+		batch->page_read = ctx->reader->routine.page_read;
+		ctx->reader->routine.page_read = page_read_or_flush;
+	}
+}
+
+static inline bool
+anything_held(const Wal2KafkaBatch *batch)
+{
+	return batch->buffer.len > WIRE_HEADER_SIZE;
+}
+
+static inline bool
+held_too_long(const Wal2KafkaBatch *batch)
+{
+	return anything_held(batch) &&
+		TimestampDifferenceExceeds(batch->oldest, GetCurrentTimestamp(),
+								   HOLD_MS);
+}
+
+static void
+frame_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx, bool cut)
+{
+	char	   *header = batch->buffer.data;
+	bool		first = batch->serial == 1;
+
+	wire_put32(header, WIRE_MAGIC);
+	header[4] = WIRE_VERSION;
+	header[5] = (first ? WIRE_FRAME_FIRST : 0) | (cut ? WIRE_FRAME_CUT : 0);
+	wire_put16(header + 6, 0);
+	wire_put32(header + 8, batch->records);
+	wire_put32(header + 12, batch->buffer.len - WIRE_HEADER_SIZE);
+	wire_put64(header + 16, batch->safe);
+	wire_put64(header + 24, first ? batch->fingerprint : 0);
+
+	OutputPluginPrepareWrite(ctx, !cut);
+	appendBinaryStringInfo(ctx->out, batch->buffer.data, batch->buffer.len);
+	OutputPluginWrite(ctx, !cut);
+
+	batch->sent_safe = batch->safe;
+	batch->last_sent = GetCurrentTimestamp();
+	frame_start(batch);
+}
+
+/* ---- entries ---- */
+
+/* Starts an entry of known length and returns the place of its body. */
+static char *
+entry_start(Wal2KafkaBatch *batch, enum wire_kind kind, uint8 flags,
+			uint32 len)
+{
+	StringInfo	buffer = &batch->buffer;
+	char	   *entry;
+
+	if (!anything_held(batch))
+		batch->oldest = GetCurrentTimestamp();
+
+	enlargeStringInfo(buffer, WIRE_ENTRY_SIZE + len);
+	entry = buffer->data + buffer->len;
+	entry[0] = kind;
+	entry[1] = flags;
+	wire_put16(entry + 2, 0);
+	wire_put32(entry + 4, len);
+	buffer->len += WIRE_ENTRY_SIZE + len;
+	return entry + WIRE_ENTRY_SIZE;
+}
+
+static inline bool
+is_announced(const Wal2KafkaBatch *batch, uint64 announced)
+{
+	return batch->alone ? announced == batch->serial : announced != 0;
+}
+
+static uint32
+announce_topic(Wal2KafkaBatch *batch, const char *name)
+{
+	TopicEntry *topic;
+	bool		found;
+	char	   *body;
+
+	topic = hash_search(batch->topics, name, HASH_ENTER, &found);
+	if (!found)
+	{
+		topic->id = ++batch->last_topic_id;
+		topic->announced = 0;
+	}
+	if (!is_announced(batch, topic->announced))
+	{
+		topic->announced = batch->serial;
+		body = entry_start(batch, WIRE_TOPIC, 0,
+						   WIRE_TOPIC_SIZE + strlen(name));
+		wire_put32(body, topic->id);
+		memcpy(body + WIRE_TOPIC_SIZE, name, strlen(name));
+	}
+	return topic->id;
+}
+
+static void
+announce_table(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation)
+{
+	uint32		topic_id;
+	uint16		schema_len;
+	uint16		table_len;
+	char	   *body;
+
+	if (relation->table_id != 0 && is_announced(batch, relation->announced))
+		return;
+
+	topic_id = announce_topic(batch, relation->topic);
+	if (relation->table_id == 0)
+		relation->table_id = ++batch->last_table_id;
+	relation->announced = batch->serial;
+
+	schema_len = strlen(relation->schema);
+	table_len = strlen(relation->table);
+	body = entry_start(batch, WIRE_TABLE, 0,
+					   WIRE_TABLE_SIZE + schema_len + table_len);
+	wire_put32(body, relation->table_id);
+	wire_put32(body + 4, topic_id);
+	wire_put16(body + 8, schema_len);
+	wire_put16(body + 10, table_len);
+	memcpy(body + WIRE_TABLE_SIZE, relation->schema, schema_len);
+	memcpy(body + WIRE_TABLE_SIZE + schema_len, relation->table, table_len);
+}
+
+static void
+announce_txn(Wal2KafkaBatch *batch, const Wal2KafkaTxn *txn)
+{
+	const int64 epoch_difference = (int64) (POSTGRES_EPOCH_JDATE -
+											UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	char	   *body;
+
+	if (batch->txn_announced)
+		return;
+	batch->txn_announced = true;
+
+	body = entry_start(batch, WIRE_TXN, 0, WIRE_TXN_SIZE);
+	wire_put64(body, txn->commit_lsn);
+	wire_put64(body + 8, txn->end_lsn);
+	wire_put64(body + 16, (uint64) (txn->commit_time + epoch_difference));
+	wire_put32(body + 24, txn->xid);
+	wire_put32(body + 28, 0);
+	wire_put64(body + 32, txn->ordinal);
+}
+
+StringInfo
+wal2kafka_batch_record(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation,
+					   const Wal2KafkaTxn *txn)
+{
+	char	   *body;
+
+	announce_table(batch, relation);
+	announce_txn(batch, txn);
+
+	batch->record_start = batch->buffer.len;
+	body = entry_start(batch, WIRE_RECORD, 0, WIRE_RECORD_SIZE);
+	wire_put32(body, relation->table_id);
+	return &batch->buffer;
+}
+
+void
+wal2kafka_batch_record_end(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+						   uint32 key_len, uint32 hash, uint8 flags)
+{
+	char	   *entry = batch->buffer.data + batch->record_start;
+	char	   *body = entry + WIRE_ENTRY_SIZE;
+
+	entry[1] = flags;
+	wire_put32(entry + 4, batch->buffer.len - batch->record_start -
+			   WIRE_ENTRY_SIZE);
+	wire_put32(body + 4, hash);
+	wire_put32(body + 8, key_len);
+	batch->records++;
+
+	if (batch->buffer.len >= FRAME_SIZE)
+		frame_send(batch, ctx, true);
+}
+
+void
+wal2kafka_batch_notice(Wal2KafkaBatch *batch, enum wire_notice code,
+					   Wal2KafkaRelation *relation, XLogRecPtr lsn)
+{
+	char	   *body;
+
+	announce_table(batch, relation);
+	body = entry_start(batch, WIRE_NOTICE, 0, WIRE_NOTICE_SIZE);
+	wire_put32(body, code);
+	wire_put32(body + 4, relation->table_id);
+	wire_put64(body + 8, lsn);
+}
+
+/* ---- when to send ---- */
+
+void
+wal2kafka_batch_begin(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+					  uint64 changes)
+{
+	batch->txn_announced = false;
+	/* what is held must not wait until this transaction is through */
+	if (changes > LONG_TRANSACTION && anything_held(batch))
+		frame_send(batch, ctx, false);
+}
+
+void
+wal2kafka_batch_check_age(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
+{
+	if (batch->hold && held_too_long(batch))
+		frame_send(batch, ctx, true);
+}
+
+void
+wal2kafka_batch_commit(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+					   XLogRecPtr end_lsn)
+{
+	batch->safe = Max(batch->safe, end_lsn);
+	if (!batch->hold && anything_held(batch))
+		frame_send(batch, ctx, false);
+}
+
+static Wal2KafkaBatch *
+reader_batch(XLogReaderState *reader)
+{
+	LogicalDecodingContext *ctx = reader->private_data;
+
+	/* the batch is the first member of the plugin's state */
+	return (Wal2KafkaBatch *) ctx->output_plugin_private;
+}
+
+/* Outside the callbacks the server does not expect writes: say otherwise. */
+static void
+frame_send_from_reader(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
+{
+	bool		accept_writes = ctx->accept_writes;
+	XLogRecPtr	write_location = ctx->write_location;
+
+	ctx->accept_writes = true;
+	ctx->write_location = batch->safe;
+	frame_send(batch, ctx, false);
+	ctx->accept_writes = accept_writes;
+	ctx->write_location = write_location;
+}
+
+/* Whether reading up to there would wait; asks the server as little as it can. */
+static bool
+would_wait(Wal2KafkaBatch *batch, XLogRecPtr need)
+{
+	if (need <= batch->flushed)
+		return false;
+
+	batch->flushed = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) :
+		GetFlushRecPtr(NULL);
+	return need > batch->flushed || SLOT_WAITS_FOR_STANDBY();
+}
+
+/*
+ * In front of the walsender's own page_read (WalSndWaitForWal is in it).  All
+ * records that end at or before EndRecPtr have been decoded, so it is safe
+ * once everything held is sent.  No catalog access here: there is no
+ * transaction.
+ */
+static int
+page_read_or_flush(XLogReaderState *reader, XLogRecPtr page, int wanted,
+				   XLogRecPtr record, char *buffer)
+{
+	LogicalDecodingContext *ctx = reader->private_data;
+	Wal2KafkaBatch *batch = reader_batch(reader);
+	bool		progress = reader->EndRecPtr > batch->sent_safe;
+	bool		send;
+
+	send = would_wait(batch, page + wanted) || held_too_long(batch);
+	if (!send && progress && !anything_held(batch))
+		send = TimestampDifferenceExceeds(batch->last_sent,
+										  GetCurrentTimestamp(), PROGRESS_MS);
+
+	if (send && (progress || anything_held(batch)))
+	{
+		batch->safe = Max(batch->safe, reader->EndRecPtr);
+		frame_send_from_reader(batch, ctx);
+	}
+	return batch->page_read(reader, page, wanted, record, buffer);
+}

@@ -1,0 +1,79 @@
+/*
+ * batch.h
+ *		Frames: records collected, held across transactions, and sent.
+ */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include "access/xlogreader.h"
+#include "replication/logical.h"
+
+#include "record.h"
+#include "wire.h"
+
+typedef struct Wal2KafkaBatch
+{
+	StringInfoData buffer;		/* the frame being filled, header included */
+	uint32		records;		/* in it */
+	bool		txn_announced;	/* in it, for the current transaction */
+	uint64		serial;			/* of it, from 1 */
+	Size		record_start;	/* of the record being written */
+
+	bool		hold;			/* across transactions */
+	bool		alone;			/* each frame announces what it names */
+	uint64		fingerprint;
+
+	XLogRecPtr	safe;			/* end of the last transaction whose records
+								 * are all in this frame or earlier ones */
+	XLogRecPtr	sent_safe;		/* what the last frame said */
+	TimestampTz oldest;			/* when the frame got its first entry */
+	TimestampTz last_sent;
+	XLogRecPtr	flushed;		/* WAL known to be flushed */
+	XLogPageReadCB page_read;	/* the reader's own */
+
+	HTAB	   *topics;			/* name -> id, announced */
+	uint32		last_topic_id;
+	uint32		last_table_id;
+} Wal2KafkaBatch;
+
+/*
+ * Prepares for frames.  In a walsender it also puts itself in front of the
+ * reader's page_read, which is the only place that knows when the server is
+ * about to wait.  Memory is CurrentMemoryContext's, for the whole session.
+ */
+extern void wal2kafka_batch_init(Wal2KafkaBatch *batch,
+								 LogicalDecodingContext *ctx,
+								 const Wal2KafkaOptions *options);
+
+/* A transaction begins; it has about that many changes. */
+extern void wal2kafka_batch_begin(Wal2KafkaBatch *batch,
+								  LogicalDecodingContext *ctx,
+								  uint64 changes);
+
+/*
+ * Starts a record and returns the buffer, to which the caller appends key
+ * and value; then ends it.  An ERROR in between ends the session.
+ */
+extern StringInfo wal2kafka_batch_record(Wal2KafkaBatch *batch,
+										 Wal2KafkaRelation *relation,
+										 const Wal2KafkaTxn *txn);
+extern void wal2kafka_batch_record_end(Wal2KafkaBatch *batch,
+									   LogicalDecodingContext *ctx,
+									   uint32 key_len, uint32 hash,
+									   uint8 flags);
+
+extern void wal2kafka_batch_notice(Wal2KafkaBatch *batch,
+								   enum wire_notice code,
+								   Wal2KafkaRelation *relation,
+								   XLogRecPtr lsn);
+
+/* Sends what has been held for too long; to be called now and then. */
+extern void wal2kafka_batch_check_age(Wal2KafkaBatch *batch,
+									  LogicalDecodingContext *ctx);
+
+/* The transaction that ends at end_lsn is complete. */
+extern void wal2kafka_batch_commit(Wal2KafkaBatch *batch,
+								   LogicalDecodingContext *ctx,
+								   XLogRecPtr end_lsn);
+
+#endif							/* BATCH_H */

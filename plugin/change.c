@@ -1,0 +1,371 @@
+/*
+ * change.c
+ *		One decoded change as the record or records that it means.
+ *
+ * Decides; record.c encodes and batch.c sends.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "change.h"
+#include "compat.h"
+#include "partition.h"
+
+static void
+row_init(Wal2KafkaRow *row)
+{
+	row->values = palloc(sizeof(Datum) * MaxHeapAttributeNumber);
+	row->nulls = palloc(sizeof(bool) * MaxHeapAttributeNumber);
+}
+
+void
+wal2kafka_change_init(Wal2KafkaState *state)
+{
+	row_init(&state->old_row);
+	row_init(&state->new_row);
+	state->unchanged = palloc(sizeof(bool) * MaxHeapAttributeNumber);
+	initStringInfo(&state->old_key);
+	initStringInfo(&state->new_key);
+}
+
+/* ---- sending ---- */
+
+static void
+send_text(Wal2KafkaState *state, const Wal2KafkaRecord *record)
+{
+	OutputPluginPrepareWrite(state->ctx, true);
+	wal2kafka_record_value(state->ctx->out, &state->encoder, &state->txn,
+						   record);
+	OutputPluginWrite(state->ctx, true);
+}
+
+/* {"truncate":"schema.table"}: no row's key can be equal to it */
+static void
+append_truncate_key(StringInfo out, Wal2KafkaState *state,
+					const Wal2KafkaRelation *relation)
+{
+	Wal2KafkaCharset charset = state->encoder.charset;
+
+	appendStringInfo(out, "{\"truncate\":\"%s.", relation->json_schema);
+	wal2kafka_json_escape(out, relation->table, strlen(relation->table),
+						  charset);
+	appendStringInfoString(out, "\"}");
+}
+
+static void
+refuse_large(const Wal2KafkaState *state, int size)
+{
+	if (state->options.max_record > 0 && size > state->options.max_record)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("record of %d bytes is larger than max_record = %d",
+						size, state->options.max_record),
+				 errhint("Raise max.message.bytes of the topic and message.max.bytes of the shipper.")));
+}
+
+static void
+send_framed(Wal2KafkaState *state, const Wal2KafkaRecord *record,
+			const Wal2KafkaRow *key_row)
+{
+	Wal2KafkaRelation *relation = record->relation;
+	StringInfo	out;
+	int			start;
+	int			key_len;
+	uint32		hash = relation->null_key_hash;
+	uint8		flags = 0;
+
+	out = wal2kafka_batch_record(&state->batch, relation, &state->txn);
+	start = out->len;
+	if (record->op == OP_TRUNCATE)
+	{
+		append_truncate_key(out, state, relation);
+		flags |= WIRE_RECORD_EVERY_PARTITION;
+	}
+	else if (wal2kafka_record_key(out, &state->encoder, relation, key_row))
+		hash = wal2kafka_partition_hash(state->options.partitioner,
+										out->data + start, out->len - start);
+	else
+		flags |= WIRE_RECORD_NULL_KEY;
+
+	key_len = out->len - start;
+	wal2kafka_record_value(out, &state->encoder, &state->txn, record);
+	refuse_large(state, out->len - start);
+	wal2kafka_batch_record_end(&state->batch, state->ctx, key_len, hash,
+							   flags);
+}
+
+/* The key is taken from key_row. */
+static void
+send_record(Wal2KafkaState *state, const Wal2KafkaRecord *record,
+			const Wal2KafkaRow *key_row)
+{
+	if (state->txn.lsn_len == 0)
+		wal2kafka_txn_texts(&state->txn);
+
+	if (state->frames)
+		send_framed(state, record, key_row);
+	else
+		send_text(state, record);
+	state->txn.ordinal++;
+}
+
+static void
+notice(Wal2KafkaState *state, enum wire_notice code,
+	   Wal2KafkaRelation *relation, XLogRecPtr lsn)
+{
+	if (state->frames)
+		wal2kafka_batch_notice(&state->batch, code, relation, lsn);
+}
+
+/* ---- deciding ---- */
+
+static bool
+is_on_disk(const Wal2KafkaColumn *column, const Wal2KafkaRow *row)
+{
+	int			i = column->attno - 1;
+
+	return column->is_varlena && !row->nulls[i] &&
+		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(row->values[i]));
+}
+
+/*
+ * A large value that an update did not touch is not in the new tuple, only a
+ * pointer to where it was.  Takes it from the old row where that holds it;
+ * else the column is left out: null would be a lie, and fetching it would
+ * read what later transactions made of it.
+ */
+static const bool *
+fill_unchanged(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
+			   Wal2KafkaIdentity old)
+{
+	bool		any = false;
+
+	for (int c = 0; c < relation->ncolumns; c++)
+	{
+		const Wal2KafkaColumn *column = &relation->columns[c];
+		int			i = column->attno - 1;
+
+		state->unchanged[c] = false;
+		if (!is_on_disk(column, &state->new_row))
+			continue;
+		if (old == IDENTITY_FULL ||
+			(old == IDENTITY_KEY && column->in_identity))
+		{
+			state->new_row.values[i] = state->old_row.values[i];
+			state->new_row.nulls[i] = state->old_row.nulls[i];
+		}
+		else
+		{
+			state->unchanged[c] = true;
+			any = true;
+		}
+	}
+	return any ? state->unchanged : NULL;
+}
+
+/*
+ * Whether the two rows have different Kafka keys.  Judged by the key's bytes
+ * once the stored values differ: an old tuple is also logged when a large key
+ * column did not change, and values may be stored in more than one way.
+ */
+static bool
+key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
+{
+	bool		same = true;
+
+	for (int k = 0; k < relation->nkey && same; k++)
+	{
+		const Wal2KafkaColumn *column = &relation->columns[relation->key_columns[k]];
+		int			i = column->attno - 1;
+
+		same = state->old_row.nulls[i] == state->new_row.nulls[i] &&
+			(state->old_row.nulls[i] ||
+			 state->old_row.values[i] == state->new_row.values[i] ||
+			 (column->is_varlena &&
+			  datumIsEqual(state->old_row.values[i],
+						   state->new_row.values[i], false, -1)));
+	}
+	if (same)
+		return false;
+
+	resetStringInfo(&state->old_key);
+	resetStringInfo(&state->new_key);
+	wal2kafka_record_key(&state->old_key, &state->encoder, relation,
+						 &state->old_row);
+	wal2kafka_record_key(&state->new_key, &state->encoder, relation,
+						 &state->new_row);
+	return state->old_key.len != state->new_key.len ||
+		memcmp(state->old_key.data, state->new_key.data,
+			   state->old_key.len) != 0;
+}
+
+static void
+send_insert(Wal2KafkaState *state, Wal2KafkaRelation *relation)
+{
+	Wal2KafkaRecord record = {
+		.op = OP_INSERT,
+		.relation = relation,
+		.new_row = &state->new_row,
+		.unchanged = fill_unchanged(state, relation, IDENTITY_NONE),
+	};
+
+	send_record(state, &record, &state->new_row);
+}
+
+static void
+send_delete(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+			Wal2KafkaIdentity old, XLogRecPtr lsn)
+{
+	Wal2KafkaRecord record = {
+		.op = OP_DELETE,
+		.relation = relation,
+		.old = old,
+		.old_row = &state->old_row,
+	};
+
+	if (old == IDENTITY_NONE)
+		notice(state, WIRE_NOTICE_NO_IDENTITY, relation, lsn);
+	send_record(state, &record, &state->old_row);
+}
+
+/* Nothing may stay behind under the old key, or in the old partition. */
+static void
+send_split(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+		   Wal2KafkaIdentity old, const bool *unchanged)
+{
+	Wal2KafkaRecord removed = {
+		.op = OP_DELETE,
+		.relation = relation,
+		.old = old,
+		.old_row = &state->old_row,
+		.key_change = true,
+	};
+	Wal2KafkaRecord added = {
+		.op = OP_INSERT,
+		.relation = relation,
+		.new_row = &state->new_row,
+		.unchanged = unchanged,
+		.key_change = true,
+	};
+
+	send_record(state, &removed, &state->old_row);
+	send_record(state, &added, &state->new_row);
+}
+
+static void
+send_update(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+			bool has_old, XLogRecPtr lsn)
+{
+	Wal2KafkaIdentity old = has_old ? relation->identity : IDENTITY_NONE;
+	Wal2KafkaRecord record = {
+		.op = OP_UPDATE,
+		.relation = relation,
+		.new_row = &state->new_row,
+		.old_row = &state->old_row,
+	};
+
+	record.unchanged = fill_unchanged(state, relation, old);
+
+	/* an old tuple that was not logged has the new one's key */
+	if (!has_old && relation->identity == IDENTITY_KEY)
+	{
+		old = IDENTITY_KEY;
+		record.old_row = &state->new_row;
+	}
+	record.old = old;
+
+	if (has_old && old != IDENTITY_NONE && relation->nkey > 0 &&
+		state->options.key_change == KEY_CHANGE_SPLIT &&
+		key_differs(state, relation))
+	{
+		send_split(state, relation, old, record.unchanged);
+		return;
+	}
+
+	if (old == IDENTITY_NONE)
+		notice(state, WIRE_NOTICE_NO_IDENTITY, relation, lsn);
+	send_record(state, &record, &state->new_row);
+}
+
+static bool
+deform(HeapTuple tuple, Relation relation, Wal2KafkaRow *row)
+{
+	if (tuple == NULL)
+		return false;
+	heap_deform_tuple(tuple, RelationGetDescr(relation), row->values,
+					  row->nulls);
+	return true;
+}
+
+void
+wal2kafka_change_send(Wal2KafkaState *state, Relation relation,
+					  ReorderBufferChange *change)
+{
+	Wal2KafkaRelation *entry = wal2kafka_relation_lookup(relation);
+	HeapTuple	old_tuple = CHANGE_TUPLE(change->data.tp.oldtuple);
+	HeapTuple	new_tuple = CHANGE_TUPLE(change->data.tp.newtuple);
+	bool		has_old;
+
+	switch (change->action)
+	{
+		case REORDER_BUFFER_CHANGE_INSERT:
+			if (entry->actions.insert &&
+				deform(new_tuple, relation, &state->new_row))
+				send_insert(state, entry);
+			break;
+		case REORDER_BUFFER_CHANGE_UPDATE:
+			if (!entry->actions.update ||
+				!deform(new_tuple, relation, &state->new_row))
+				break;
+			has_old = deform(old_tuple, relation, &state->old_row);
+			send_update(state, entry, has_old, change->lsn);
+			break;
+		case REORDER_BUFFER_CHANGE_DELETE:
+			if (!entry->actions.delete)
+				break;
+			has_old = deform(old_tuple, relation, &state->old_row);
+			send_delete(state, entry,
+						has_old ? entry->identity : IDENTITY_NONE,
+						change->lsn);
+			break;
+		default:
+			elog(ERROR, "unexpected change action %d", (int) change->action);
+	}
+}
+
+void
+wal2kafka_truncate_send(Wal2KafkaState *state, Relation relation,
+						ReorderBufferChange *change)
+{
+	Wal2KafkaRelation *entry = wal2kafka_relation_lookup(relation);
+	Wal2KafkaRecord record = {
+		.op = OP_TRUNCATE,
+		.relation = entry,
+		.cascade = change->data.truncate.cascade,
+		.restart_identity = change->data.truncate.restart_seqs,
+	};
+
+	/* published as its root, a partition's truncate says nothing of the root */
+	if (!entry->actions.truncate ||
+		entry->actions.publish_as != RelationGetRelid(relation))
+		return;
+
+	switch (state->options.truncate)
+	{
+		case TRUNCATE_EMIT:
+			send_record(state, &record, NULL);
+			break;
+		case TRUNCATE_SKIP:
+			notice(state, WIRE_NOTICE_TRUNCATE_SKIPPED, entry, change->lsn);
+			break;
+		case TRUNCATE_HALT:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("table \"%s.%s\" was truncated, and truncate is \"halt\"",
+							entry->schema, entry->table),
+					 errhint("Go on with truncate = skip or emit, after the copies were emptied.")));
+	}
+}

@@ -1,0 +1,38 @@
+/*
+ * json.h
+ *		The only code that escapes: names and values into JSON strings.
+ */
+#ifndef JSON_OUT_H
+#define JSON_OUT_H
+
+#include "lib/stringinfo.h"
+
+/* How the database's text becomes JSON text, which is always UTF-8. */
+typedef enum Wal2KafkaCharset
+{
+	CHARSET_UTF8,				/* the database is UTF8: as it is */
+	CHARSET_CONVERT,			/* converted to UTF-8 */
+	CHARSET_CONVERT_ASCII,		/* the same, non-ASCII as \uXXXX: the SQL
+								 * interface wants the database's encoding */
+} Wal2KafkaCharset;
+
+/* The way for this database; text lines of the SQL interface or not. */
+extern Wal2KafkaCharset wal2kafka_charset(bool text_lines);
+
+/*
+ * Text in UTF-8: the given pointer or a palloc'd copy, not terminated, with
+ * its length in *len.  In an SQL_ASCII database a byte that is not part of
+ * valid UTF-8 is taken for the LATIN1 character of that number.
+ */
+extern const char *wal2kafka_utf8(const char *text, int *len,
+								  Wal2KafkaCharset charset);
+
+/* Appends text escaped, without the quotes around it. */
+extern void wal2kafka_json_escape(StringInfo out, const char *text, int len,
+								  Wal2KafkaCharset charset);
+
+/* Appends a whole JSON string. */
+extern void wal2kafka_json_string(StringInfo out, const char *text,
+								  Wal2KafkaCharset charset);
+
+#endif							/* JSON_OUT_H */

@@ -1,0 +1,368 @@
+/*
+ * record.c
+ *		One change as a Kafka record: its key and its JSON value.
+ *
+ *	{"table_name":T,"col_names":[...],"lsn":N,"seq_id":N,"op":{...},
+ *	 "schema":S,"commit_ts":TS,"key":[...], and what the change calls for}
+ *
+ * Everything up to "lsn" and from "schema" on that does not depend on the row
+ * lies ready in the relation's entry.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "record.h"
+
+#define append_literal(out, text) \
+	appendBinaryStringInfo((out), (text), sizeof(text) - 1)
+
+void
+wal2kafka_txn_texts(Wal2KafkaTxn *txn)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	txn->lsn_len = pg_ulltoa_n(txn->commit_lsn, txn->lsn_text);
+
+	if (timestamp2tm(txn->commit_time, NULL, &tm, &fsec, NULL, NULL) != 0)
+		elog(ERROR, "commit time out of range");
+	txn->commit_ts_len =
+		snprintf(txn->commit_ts, sizeof(txn->commit_ts),
+				 "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+				 tm.tm_year, tm.tm_mon, tm.tm_mday,
+				 tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec);
+}
+
+static void
+append_uint64(StringInfo out, uint64 number)
+{
+	enlargeStringInfo(out, MAXINT8LEN + 1);
+	out->len += pg_ulltoa_n(number, out->data + out->len);
+	out->data[out->len] = '\0';
+}
+
+static void
+append_integer(StringInfo out, const Wal2KafkaColumn *column, Datum value)
+{
+	char	   *to;
+
+	enlargeStringInfo(out, MAXINT8LEN + 1);
+	to = out->data + out->len;
+	if (column->output == OUTPUT_INT8)
+		out->len += pg_lltoa(DatumGetInt64(value), to);
+	else if (column->output == OUTPUT_INT4)
+		out->len += pg_ltoa(DatumGetInt32(value), to);
+	else
+		out->len += pg_itoa(DatumGetInt16(value), to);
+}
+
+/* Appends \x and two digits a byte; the JSON form doubles the backslash. */
+static void
+append_bytea(StringInfo out, Datum value, bool json)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+	Size		len = VARSIZE_ANY_EXHDR(bytes);
+
+	appendStringInfoString(out, json ? "\\\\x" : "\\x");
+	if (len > MaxAllocSize / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("value of %zu bytes is too large to be written as text",
+						len)));
+	enlargeStringInfo(out, len * 2 + 1);
+	out->len += hex_encode(VARDATA_ANY(bytes), len, out->data + out->len);
+	out->data[out->len] = '\0';
+}
+
+/*
+ * Appends the text of a value that is not null: as the inside of a JSON
+ * string, or as it is.
+ */
+static void
+append_text(StringInfo out, const char *text, int len, bool json,
+			Wal2KafkaCharset charset)
+{
+	if (json)
+		wal2kafka_json_escape(out, text, len, charset);
+	else
+	{
+		text = wal2kafka_utf8(text, &len, charset);
+		appendBinaryStringInfo(out, text, len);
+	}
+}
+
+static void
+append_value(StringInfo out, Wal2KafkaEncoder *encoder,
+			 Wal2KafkaColumn *column, Datum value, bool json)
+{
+	struct varlena *varlena;
+	char	   *text;
+
+	encoder->column = column->name;
+	switch (column->output)
+	{
+		case OUTPUT_BOOL:
+			appendStringInfoCharMacro(out, DatumGetBool(value) ? 't' : 'f');
+			break;
+		case OUTPUT_INT2:
+		case OUTPUT_INT4:
+		case OUTPUT_INT8:
+			append_integer(out, column, value);
+			break;
+		case OUTPUT_TEXT:
+			varlena = PG_DETOAST_DATUM_PACKED(value);
+			append_text(out, VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena),
+						json, encoder->charset);
+			break;
+		case OUTPUT_BYTEA:
+			append_bytea(out, value, json);
+			break;
+		case OUTPUT_PLAIN:
+			appendStringInfoString(out,
+								   OutputFunctionCall(&column->function, value));
+			break;
+		case OUTPUT_FUNCTION:
+			text = OutputFunctionCall(&column->function, value);
+			append_text(out, text, strlen(text), json, encoder->charset);
+			break;
+	}
+	encoder->column = NULL;
+}
+
+static inline void
+append_json_value(StringInfo out, Wal2KafkaEncoder *encoder,
+				  Wal2KafkaColumn *column, const Wal2KafkaRow *row)
+{
+	int			i = column->attno - 1;
+
+	if (row->nulls[i])
+	{
+		append_literal(out, "null");
+		return;
+	}
+	appendStringInfoCharMacro(out, '"');
+	append_value(out, encoder, column, row->values[i], true);
+	appendStringInfoCharMacro(out, '"');
+}
+
+bool
+wal2kafka_record_key(StringInfo out, Wal2KafkaEncoder *encoder,
+					 Wal2KafkaRelation *relation, const Wal2KafkaRow *row)
+{
+	Wal2KafkaColumn *first;
+
+	if (relation->nkey == 0)
+		return false;
+
+	first = &relation->columns[relation->key_columns[0]];
+	if (relation->nkey == 1 && !row->nulls[first->attno - 1])
+	{
+		append_value(out, encoder, first, row->values[first->attno - 1], false);
+		return true;
+	}
+
+	for (int i = 0; i < relation->nkey; i++)
+	{
+		appendStringInfoCharMacro(out, i == 0 ? '[' : ',');
+		append_json_value(out, encoder,
+						  &relation->columns[relation->key_columns[i]], row);
+	}
+	appendStringInfoCharMacro(out, ']');
+	return true;
+}
+
+/* Which columns the record holds. */
+static inline bool
+holds(const Wal2KafkaRecord *record, int column)
+{
+	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
+		return record->relation->columns[column].in_identity;
+	return record->unchanged == NULL || !record->unchanged[column];
+}
+
+/* An array parallel to col_names; a row that is not known is all null. */
+static void
+append_row(StringInfo out, Wal2KafkaEncoder *encoder,
+		   const Wal2KafkaRecord *record, const Wal2KafkaRow *row,
+		   Wal2KafkaIdentity known)
+{
+	Wal2KafkaRelation *relation = record->relation;
+	char		separator = '[';
+
+	for (int i = 0; i < relation->ncolumns; i++)
+	{
+		Wal2KafkaColumn *column = &relation->columns[i];
+
+		if (!holds(record, i))
+			continue;
+		appendStringInfoCharMacro(out, separator);
+		separator = ',';
+		if (known == IDENTITY_FULL ||
+			(known == IDENTITY_KEY && column->in_identity))
+			append_json_value(out, encoder, column, row);
+		else
+			append_literal(out, "null");
+	}
+	if (separator == '[')
+		appendStringInfoCharMacro(out, '[');
+	appendStringInfoCharMacro(out, ']');
+}
+
+static void
+append_op(StringInfo out, Wal2KafkaEncoder *encoder,
+		  const Wal2KafkaRecord *record)
+{
+	switch (record->op)
+	{
+		case OP_INSERT:
+			append_literal(out, ",\"op\":{\"Insert\":");
+			append_row(out, encoder, record, record->new_row, IDENTITY_FULL);
+			break;
+		case OP_UPDATE:
+			append_literal(out, ",\"op\":{\"Update\":[");
+			append_row(out, encoder, record, record->old_row, record->old);
+			appendStringInfoCharMacro(out, ',');
+			append_row(out, encoder, record, record->new_row, IDENTITY_FULL);
+			appendStringInfoCharMacro(out, ']');
+			break;
+		case OP_DELETE:
+			append_literal(out, ",\"op\":{\"Delete\":");
+			append_row(out, encoder, record, record->old_row, record->old);
+			break;
+		case OP_TRUNCATE:
+			append_literal(out, ",\"op\":{\"Truncate\":null");
+			break;
+	}
+	appendStringInfoCharMacro(out, '}');
+}
+
+/* {"table_name":..."lsn": for a record whose columns are not all there */
+static void
+append_partial_head(StringInfo out, Wal2KafkaEncoder *encoder,
+					const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaRelation *relation = record->relation;
+	const char *separator = "";
+
+	append_literal(out, "{\"table_name\":");
+	wal2kafka_json_string(out, relation->table, encoder->charset);
+	append_literal(out, ",\"col_names\":[");
+	for (int i = 0; record->op != OP_TRUNCATE && i < relation->ncolumns; i++)
+	{
+		if (!holds(record, i))
+			continue;
+		appendStringInfoString(out, separator);
+		appendStringInfoString(out, relation->columns[i].json_name);
+		separator = ",";
+	}
+	append_literal(out, "],\"lsn\":");
+}
+
+static void
+append_partial_key(StringInfo out, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaRelation *relation = record->relation;
+
+	if (relation->nidentity == 0 || record->op == OP_TRUNCATE)
+		return;
+	append_literal(out, ",\"key\":[");
+	for (int i = 0; i < relation->nidentity; i++)
+	{
+		int			position = 0;
+
+		for (int c = 0; c < relation->identity_columns[i]; c++)
+			position += holds(record, c);
+		appendStringInfo(out, "%s%d", i > 0 ? "," : "", position);
+	}
+	appendStringInfoChar(out, ']');
+}
+
+static void
+append_unchanged(StringInfo out, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaRelation *relation = record->relation;
+	const char *separator = "";
+
+	append_literal(out, ",\"unchanged\":[");
+	for (int i = 0; i < relation->ncolumns; i++)
+	{
+		if (!record->unchanged[i])
+			continue;
+		appendStringInfoString(out, separator);
+		appendStringInfoString(out, relation->columns[i].json_name);
+		separator = ",";
+	}
+	appendStringInfoChar(out, ']');
+}
+
+/* The fields that only some records have. */
+static void
+append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
+				   const Wal2KafkaTxn *txn, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaOptions *options = encoder->options;
+
+	if (record->op == OP_UPDATE || record->op == OP_DELETE)
+	{
+		if (record->old == IDENTITY_KEY)
+			append_literal(out, ",\"identity\":\"key\"");
+		else if (record->old == IDENTITY_NONE)
+			append_literal(out, ",\"identity\":\"none\"");
+	}
+	if (record->unchanged)
+		append_unchanged(out, record);
+	if (record->key_change)
+		append_literal(out, ",\"key_change\":true");
+	if (record->op == OP_TRUNCATE)
+		appendStringInfo(out, ",\"truncate\":{\"cascade\":%s,\"restart_identity\":%s}",
+						 record->cascade ? "true" : "false",
+						 record->restart_identity ? "true" : "false");
+	if (options->include_xid)
+		appendStringInfo(out, ",\"xid\":%u", txn->xid);
+	if (options->include_origin && txn->origin)
+	{
+		append_literal(out, ",\"origin\":");
+		wal2kafka_json_string(out, txn->origin, encoder->charset);
+	}
+}
+
+void
+wal2kafka_record_value(StringInfo out, Wal2KafkaEncoder *encoder,
+					   const Wal2KafkaTxn *txn, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaRelation *relation = record->relation;
+	const Wal2KafkaShape *shape = NULL;
+
+	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
+		shape = &relation->key_only;
+	else if (record->op != OP_TRUNCATE && record->unchanged == NULL)
+		shape = &relation->full;
+
+	if (shape)
+		appendBinaryStringInfo(out, shape->head, shape->head_len);
+	else
+		append_partial_head(out, encoder, record);
+	appendBinaryStringInfo(out, txn->lsn_text, txn->lsn_len);
+	append_literal(out, ",\"seq_id\":");
+	append_uint64(out, txn->ordinal);
+	append_op(out, encoder, record);
+
+	if (encoder->options->fields == FIELDS_ALL)
+	{
+		append_literal(out, ",\"schema\":\"");
+		appendStringInfoString(out, relation->json_schema);
+		append_literal(out, "\",\"commit_ts\":\"");
+		appendBinaryStringInfo(out, txn->commit_ts, txn->commit_ts_len);
+		appendStringInfoCharMacro(out, '"');
+		if (shape)
+			appendBinaryStringInfo(out, shape->key, shape->key_len);
+		else
+			append_partial_key(out, record);
+		append_rare_fields(out, encoder, txn, record);
+	}
+	appendStringInfoCharMacro(out, '}');
+}
