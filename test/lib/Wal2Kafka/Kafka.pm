@@ -223,6 +223,9 @@ sub _format
 		'transaction.state.log.min.isr'            => 1,
 		'transaction.state.log.num.partitions'     => 1,
 		'group.initial.rebalance.delay.ms'         => 0,
+		# a killed broker may come back once its old session is over
+		'broker.session.timeout.ms'                => 2000,
+		'broker.heartbeat.interval.ms'             => 300,
 		%settings);
 
 	spit("$dir/server.properties",
