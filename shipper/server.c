@@ -1,0 +1,482 @@
+/*
+ * server.c
+ *		An ordinary SQL connection.
+ *
+ * The connection is made through libpq's asynchronous interface for one
+ * reason: only there can verbosity be set before the server answers, and only
+ * verbose errors carry the SQLSTATE, which unlike the text does not depend on
+ * the server's language.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libpq-fe.h>
+
+#include "log.h"
+#include "mem.h"
+
+#define CONNECT_TIMEOUT	"10"	/* s, for each address */
+
+struct server
+{
+	PGconn	   *conn;
+	char	   *error;			/* of the last query; "" if none */
+	char		sqlstate[6];
+};
+
+struct rows
+{
+	PGresult   *result;
+};
+
+/* --- connecting ------------------------------------------------------ */
+
+static bool
+host_is_local(const char *host, size_t len)
+{
+	static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
+
+	/* a socket's directory, or none: libpq takes the default socket */
+	if (len == 0 || *host == '/' || *host == '@')
+		return true;
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		if (strlen(local[i]) == len && strncmp(local[i], host, len) == 0)
+			return true;
+	return false;
+}
+
+static bool
+hosts_are_local(const char *hosts)
+{
+	for (;; hosts++)
+	{
+		size_t		len = strcspn(hosts, ",");
+
+		if (!host_is_local(hosts, len))
+			return false;
+		hosts += len;
+		if (*hosts == '\0')
+			return true;
+	}
+}
+
+/* The value that the connection string gives for a keyword, else "". */
+static const char *
+conninfo_value(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options->keyword != NULL; options++)
+		if (strcmp(options->keyword, keyword) == 0)
+			return options->val ? options->val : "";
+	return "";
+}
+
+/* As libpq looks it up: string, then environment. */
+static const char *
+effective(const PQconninfoOption *options, const char *keyword,
+		  const char *variable)
+{
+	const char *value = conninfo_value(options, keyword);
+
+	if (*value == '\0')
+		value = getenv(variable);
+	return value ? value : "";
+}
+
+void
+server_defaults(const struct config *cfg)
+{
+	PQconninfoOption *options = PQconninfoParse(cfg->conninfo, NULL);
+	bool		local;
+
+	setenv("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT, 0);
+	if (options == NULL)
+		return;					/* server_open() says what is wrong */
+
+	/* a service may name any host; it can also set sslmode */
+	local = hosts_are_local(effective(options, "host", "PGHOST")) &&
+		hosts_are_local(effective(options, "hostaddr", "PGHOSTADDR")) &&
+		*effective(options, "service", "PGSERVICE") == '\0';
+	if (!local)
+		setenv("PGSSLMODE", "verify-full", 0);
+	PQconninfoFree(options);
+}
+
+/* Milliseconds of a clock that nobody sets. */
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t
+connect_limit(void)
+{
+	const char *text = getenv("PGCONNECT_TIMEOUT");
+	int			seconds = text ? atoi(text) : 0;
+
+	return seconds > 0 ? (int64_t) seconds * 1000 : INT64_MAX / 2;
+}
+
+/* Waits for what libpq asked for; false when time is up. */
+static bool
+wait_socket(PGconn *conn, PostgresPollingStatusType what, int64_t deadline)
+{
+	struct pollfd fd = {.fd = PQsocket(conn)};
+
+	fd.events = what == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+	for (;;)
+	{
+		int64_t		left = deadline - now_ms();
+		int			got;
+
+		if (left <= 0)
+			return false;
+		got = poll(&fd, 1, left > 1000 ? 1000 : (int) left);
+		if (got > 0)
+			return true;
+		if (got < 0 && errno != EINTR)
+			return false;
+	}
+}
+
+static PGconn *
+connect_verbosely(const char *conninfo, bool *late)
+{
+	const char *const keywords[] = {
+		"dbname", "replication", "client_encoding",
+		"fallback_application_name", NULL
+	};
+	const char *const values[] = {
+		conninfo, "false", "UTF8", "wal2kafka admin", NULL
+	};
+	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
+	PostgresPollingStatusType what = PGRES_POLLING_WRITING;
+	int64_t		deadline = now_ms() + connect_limit();
+
+	*late = false;
+	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
+		return conn;
+	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	while (what != PGRES_POLLING_OK && what != PGRES_POLLING_FAILED)
+	{
+		if (!wait_socket(conn, what, deadline))
+		{
+			*late = true;
+			break;
+		}
+		what = PQconnectPoll(conn);
+	}
+	return conn;
+}
+
+/*
+ * Finds the SQLSTATE in "FATAL:  28P01: password ..." and cuts it out, as
+ * well as the line that names the server's source file.
+ */
+static void
+tidy_error(char *message, char sqlstate[6])
+{
+	char	   *at = message;
+
+	sqlstate[0] = '\0';
+	while ((at = strstr(at, ": ")) != NULL)
+	{
+		char	   *code = at + 1 + strspn(at + 1, " ");
+
+		if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+			strncmp(code + 5, ": ", 2) == 0)
+		{
+			memcpy(sqlstate, code, 5);
+			sqlstate[5] = '\0';
+			memmove(code, code + 7, strlen(code + 7) + 1);
+			break;
+		}
+		at = code;
+	}
+	at = sqlstate[0] != '\0' ? strchr(message, '\n') : NULL;
+	if (at != NULL)
+		*at = '\0';
+	for (size_t len = strlen(message); len > 0 && message[len - 1] == '\n';)
+		message[--len] = '\0';
+}
+
+/* The remedy for a connection that failed, or NULL. */
+static const char *
+connect_hint(const char *sqlstate, const char *message)
+{
+	if (strcmp(sqlstate, "28P01") == 0)
+		return "Check user and password in the conninfo, or the password "
+			"file (~/.pgpass or passfile=).";
+	if (strncmp(sqlstate, "28", 2) == 0)
+		return "Check that the role exists and may log in, and that the "
+			"server's pg_hba.conf has a line for this host, role and "
+			"database (reload after a change).";
+	if (strcmp(sqlstate, "3D000") == 0)
+		return "Check dbname in the conninfo.";
+	if (strcmp(sqlstate, "53300") == 0)
+		return "Raise max_connections, or the role's CONNECTION LIMIT.";
+	if (sqlstate[0] != '\0')
+		return NULL;
+	if (strstr(message, "root certificate file") != NULL)
+		return "Name the certificate authority with sslrootcert= in the "
+			"conninfo, or choose another sslmode there.";
+	if (strstr(message, "SSL") != NULL ||
+		strstr(message, "certificate") != NULL)
+		return "sslmode is verify-full for other machines unless the "
+			"conninfo sets it.";
+	return "Check host and port in the conninfo, and that the server runs "
+		"and listens there (listen_addresses).";
+}
+
+static enum exit_status
+connect_status(const char *sqlstate)
+{
+	if (strncmp(sqlstate, "28", 2) == 0 || strcmp(sqlstate, "3D000") == 0 ||
+		strcmp(sqlstate, "42501") == 0)
+		return EXIT_PERSON;
+	return EXIT_RESTART;
+}
+
+static enum exit_status
+report_failure(PGconn *conn, bool late)
+{
+	char	   *message = mem_strdup(PQerrorMessage(conn));
+	char		sqlstate[6];
+	const char *hint;
+
+	tidy_error(message, sqlstate);
+	hint = connect_hint(sqlstate, message);
+	log_error("could not connect to PostgreSQL: %s",
+			  late ? "timeout expired" : message);
+	if (hint != NULL)
+		log_hint("%s", hint);
+	free(message);
+	return connect_status(sqlstate);
+}
+
+/* A connection string that libpq cannot read is not shown: it holds secrets. */
+static bool
+conninfo_is_legal(const char *conninfo)
+{
+	char	   *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &message);
+
+	if (options == NULL)
+	{
+		log_error("\"conninfo\" is not a connection string: %s",
+				  message ? message : "out of memory");
+		PQfreemem(message);
+		return false;
+	}
+	PQconninfoFree(options);
+	return true;
+}
+
+struct server *
+server_open(const struct config *cfg, enum exit_status *status)
+{
+	static const char pin[] =
+	"SET search_path = ''; SET statement_timeout = 0;"
+	"SET idle_session_timeout = 0; SET DateStyle = 'ISO'; "
+	"SET bytea_output = 'hex'; SET standard_conforming_strings = on";
+	struct server *server;
+	PGresult   *result;
+	PGconn	   *conn;
+	bool		late;
+
+	*status = EXIT_USAGE;
+	if (!conninfo_is_legal(cfg->conninfo))
+		return NULL;
+	conn = connect_verbosely(cfg->conninfo, &late);
+	if (late || PQstatus(conn) != CONNECTION_OK)
+	{
+		*status = report_failure(conn, late);
+		PQfinish(conn);
+		return NULL;
+	}
+
+	server = mem_zalloc(sizeof(*server));
+	server->conn = conn;
+	server->error = mem_strdup("");
+	result = PQexec(conn, pin);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+	{
+		*status = report_failure(conn, false);
+		PQclear(result);
+		server_close(server);
+		return NULL;
+	}
+	PQclear(result);
+	*status = EXIT_ASKED;
+	return server;
+}
+
+void
+server_close(struct server *server)
+{
+	if (server == NULL)
+		return;
+	PQfinish(server->conn);
+	free(server->error);
+	free(server);
+}
+
+int
+server_version(const struct server *server)
+{
+	return PQserverVersion(server->conn);
+}
+
+const char *
+server_database(const struct server *server)
+{
+	return PQdb(server->conn);
+}
+
+const char *
+server_user(const struct server *server)
+{
+	return PQuser(server->conn);
+}
+
+/* --- queries --------------------------------------------------------- */
+
+static void
+keep_error(struct server *server, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	free(server->error);
+	server->error = mem_strdup(text ? text : PQerrorMessage(server->conn));
+	for (size_t len = strlen(server->error);
+		 len > 0 && server->error[len - 1] == '\n';)
+		server->error[--len] = '\0';
+	snprintf(server->sqlstate, sizeof(server->sqlstate), "%s",
+			 state ? state : "");
+}
+
+struct rows *
+server_query(struct server *server, const char *sql, int count,
+			 const char *const *params)
+{
+	PGresult   *result = PQexecParams(server->conn, sql, count, NULL, params,
+									  NULL, NULL, 0);
+	ExecStatusType status = PQresultStatus(result);
+	struct rows *rows;
+
+	server->sqlstate[0] = '\0';
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+	{
+		keep_error(server, result);
+		PQclear(result);
+		return NULL;
+	}
+	rows = mem_alloc(sizeof(*rows));
+	rows->result = result;
+	return rows;
+}
+
+const char *
+server_error(const struct server *server)
+{
+	return server->error;
+}
+
+const char *
+server_sqlstate(const struct server *server)
+{
+	return server->sqlstate;
+}
+
+struct rows *
+server_ask(struct server *server, const char *what, const char *sql,
+		   int count, const char *const *params)
+{
+	struct rows *rows = server_query(server, sql, count, params);
+
+	if (rows == NULL)
+		log_error("could not %s: %s", what, server->error);
+	return rows;
+}
+
+enum exit_status
+server_status(const struct server *server)
+{
+	const char *state = server->sqlstate;
+
+	/* lost connection, shutdown, resources, conflict: time mends these */
+	if (state[0] == '\0' || strncmp(state, "08", 2) == 0 ||
+		strncmp(state, "57", 2) == 0 || strncmp(state, "53", 2) == 0 ||
+		strncmp(state, "40", 2) == 0 || strncmp(state, "58", 2) == 0)
+		return EXIT_RESTART;
+	return EXIT_PERSON;
+}
+
+char *
+server_identifier(struct server *server, const char *name)
+{
+	char	   *quoted = PQescapeIdentifier(server->conn, name, strlen(name));
+	char	   *copy = mem_strdup(quoted ? quoted : "\"?\"");
+
+	PQfreemem(quoted);
+	return copy;
+}
+
+char *
+server_literal(struct server *server, const char *value)
+{
+	char	   *quoted = PQescapeLiteral(server->conn, value, strlen(value));
+	char	   *copy = mem_strdup(quoted ? quoted : "'?'");
+
+	PQfreemem(quoted);
+	return copy;
+}
+
+int
+rows_count(const struct rows *rows)
+{
+	return PQntuples(rows->result);
+}
+
+const char *
+rows_text(const struct rows *rows, int row, int column)
+{
+	return PQgetvalue(rows->result, row, column);
+}
+
+bool
+rows_null(const struct rows *rows, int row, int column)
+{
+	return PQgetisnull(rows->result, row, column);
+}
+
+bool
+rows_bool(const struct rows *rows, int row, int column)
+{
+	return *rows_text(rows, row, column) == 't';
+}
+
+int64_t
+rows_int(const struct rows *rows, int row, int column)
+{
+	return strtoll(rows_text(rows, row, column), NULL, 10);
+}
+
+void
+rows_free(struct rows *rows)
+{
+	if (rows == NULL)
+		return;
+	PQclear(rows->result);
+	free(rows);
+}

@@ -1,0 +1,70 @@
+/*
+ * server.h
+ *		An ordinary SQL connection for init, check, status and drop, and for
+ *		looking at slot and publication before streaming.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct server;
+
+/* What a query returned; cells are text. */
+struct rows;
+
+/*
+ * Puts libpq's defaults into the environment, where the connection string and
+ * a service file still win: verify-full unless every host is this machine,
+ * and a limit on connecting.  Call once, before any connection is made.
+ */
+extern void server_defaults(const struct config *cfg);
+
+/*
+ * Connects.  NULL when that failed, which is logged with its remedy; *status
+ * then says how the process should leave.
+ */
+extern struct server *server_open(const struct config *cfg,
+								  enum exit_status *status);
+extern void server_close(struct server *server);
+
+/* 150020 and so on */
+extern int	server_version(const struct server *server);
+extern const char *server_database(const struct server *server);
+extern const char *server_user(const struct server *server);
+
+/*
+ * Runs one statement with "count" text parameters.  NULL when it failed:
+ * nothing is logged, server_error() and server_sqlstate() tell, until the
+ * next call.
+ */
+extern struct rows *server_query(struct server *server, const char *sql,
+								 int count, const char *const *params);
+extern const char *server_error(const struct server *server);
+extern const char *server_sqlstate(const struct server *server);
+
+/* The same, logged as "could not WHAT: ..." when it fails. */
+extern struct rows *server_ask(struct server *server, const char *what,
+							   const char *sql, int count,
+							   const char *const *params);
+
+/* How to leave after the last query failed. */
+extern enum exit_status server_status(const struct server *server);
+
+/* A name or a value for a statement, to be freed. */
+extern char *server_identifier(struct server *server, const char *name);
+extern char *server_literal(struct server *server, const char *value);
+
+extern int	rows_count(const struct rows *rows);
+
+/* "" for null */
+extern const char *rows_text(const struct rows *rows, int row, int column);
+extern bool rows_null(const struct rows *rows, int row, int column);
+extern bool rows_bool(const struct rows *rows, int row, int column);
+extern int64_t rows_int(const struct rows *rows, int row, int column);
+extern void rows_free(struct rows *rows);
+
+#endif							/* SERVER_H */

@@ -1,0 +1,391 @@
+/*
+ * setup.c
+ *		Slot and publication: made, looked at before streaming, dropped.
+ *
+ * Everything is said through the log, since "run --init" may have data on
+ * standard output.
+ */
+#include "setup.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+#include "names.h"
+#include "publication.h"
+#include "resolve.h"
+#include "server.h"
+#include "slot.h"
+
+/* --- before streaming ------------------------------------------------ */
+
+static enum exit_status
+start_slot(struct server *server, const struct config *cfg)
+{
+	struct slot slot;
+	char	   *remedy;
+	char	   *fault;
+
+	if (!slot_read(server, cfg->slot, &slot))
+		return server_status(server);
+	fault = slot_fault(&slot, cfg->slot, server, &remedy);
+	slot_free(&slot);
+	if (fault == NULL)
+		return EXIT_ASKED;
+	log_error("%s", fault);
+	log_hint("%s", remedy);
+	free(fault);
+	free(remedy);
+	return EXIT_PERSON;
+}
+
+static enum exit_status
+start_publications(struct server *server, const struct config *cfg)
+{
+	struct names names;
+	enum exit_status status = EXIT_ASKED;
+
+	publication_names(cfg, &names);
+	for (size_t i = 0; i < names.count && status == EXIT_ASKED; i++)
+	{
+		bool		exists;
+
+		if (!publication_exists(server, names.name[i], &exists))
+			status = server_status(server);
+		else if (!exists)
+		{
+			char	   *sql = publication_create_sql(server, names.name[i],
+													 NULL);
+
+			log_error("publication \"%s\" does not exist", names.name[i]);
+			log_hint("Create it before the slot's position: %s", sql);
+			free(sql);
+			status = EXIT_PERSON;
+		}
+	}
+	names_free(&names);
+	return status;
+}
+
+/* One route as the plugin reads it: "s"."t" topic=NAME key="a","b" */
+static char *
+route_text(const struct resolved *table)
+{
+	char	   *name = resolve_quoted(table);
+	char	   *key = names_join(&table->key, ",");
+	char	   *text = mem_format("%s%s%s%s%s", name,
+								  table->topic ? " topic=" : "",
+								  table->topic ? table->topic : "",
+								  *key ? " key=" : "", key);
+
+	free(name);
+	free(key);
+	return text;
+}
+
+static bool
+same_table(const struct resolved *a, const struct resolved *b)
+{
+	return strcmp(a->oid, b->oid) == 0;
+}
+
+/* Two routes for one table would leave the choice to chance. */
+static bool
+repeats(const struct resolved *tables, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (same_table(&tables[i], &tables[count]))
+			return true;
+	return false;
+}
+
+static enum exit_status
+start_routes(struct server *server, const struct config *cfg, char **routes)
+{
+	struct resolved *tables = mem_zalloc((cfg->route_count + 1) *
+										 sizeof(struct resolved));
+	enum exit_status status = EXIT_ASKED;
+	char	   *error = NULL;
+	char	   *remedy = NULL;
+
+	*routes = mem_strdup("");
+	for (size_t i = 0; i < cfg->route_count && status == EXIT_ASKED; i++)
+	{
+		if (!resolve_route(server, &cfg->routes[i], &tables[i], &error,
+						   &remedy))
+		{
+			log_error("%s", error);
+			log_hint("%s", remedy);
+			free(error);
+			free(remedy);
+			status = EXIT_USAGE;
+		}
+		else if (repeats(tables, i))
+		{
+			log_error("[route %s]: another route names the same table",
+					  cfg->routes[i].table);
+			log_hint("Keep one of them in the config.");
+			status = EXIT_USAGE;
+		}
+		else
+		{
+			char	   *text = route_text(&tables[i]);
+			char	   *longer = mem_format("%s%s%s", *routes,
+											i > 0 ? "; " : "", text);
+
+			free(text);
+			free(*routes);
+			*routes = longer;
+		}
+	}
+	for (size_t i = 0; i < cfg->route_count; i++)
+		resolve_free(&tables[i]);
+	free(tables);
+	return status;
+}
+
+enum exit_status
+setup_start(const struct config *cfg, char **routes)
+{
+	enum exit_status status;
+	struct server *server;
+
+	*routes = NULL;
+	server = server_open(cfg, &status);
+	if (server == NULL)
+		return status;
+	if ((status = start_slot(server, cfg)) == EXIT_ASKED &&
+		(status = start_publications(server, cfg)) == EXIT_ASKED)
+		status = start_routes(server, cfg, routes);
+	server_close(server);
+	if (status != EXIT_ASKED)
+	{
+		free(*routes);
+		*routes = NULL;
+	}
+	return status;
+}
+
+/* --- init ------------------------------------------------------------ */
+
+static enum exit_status
+init_publication(struct server *server, const struct config *cfg,
+				 const char *name)
+{
+	char	   *difference = NULL;
+	char	   *remedy = NULL;
+	bool		exists;
+
+	if (!publication_exists(server, name, &exists))
+		return server_status(server);
+	if (!exists)
+		return publication_create(server, cfg, name);
+	if (!publication_compare(server, cfg, name, &difference, &remedy))
+		return server_status(server);
+	if (difference == NULL)
+	{
+		log_info("publication \"%s\" is there already", name);
+		return EXIT_ASKED;
+	}
+	log_error("publication \"%s\" is there already, and different: %s",
+			  name, difference);
+	log_hint("%s", remedy);
+	free(difference);
+	free(remedy);
+	return EXIT_PERSON;
+}
+
+static enum exit_status
+init_publications(struct server *server, const struct config *cfg)
+{
+	enum exit_status status = EXIT_ASKED;
+	struct names names;
+
+	publication_names(cfg, &names);
+	if (names.count > 1 && *cfg->publication_tables != '\0')
+	{
+		log_error("\"publication_tables\" is set, and \"publication\" names "
+				  "more than one");
+		log_hint("Create all but one by hand, or unset "
+				 "\"publication_tables\".");
+		status = EXIT_USAGE;
+	}
+	for (size_t i = 0; i < names.count && status == EXIT_ASKED; i++)
+		status = init_publication(server, cfg, names.name[i]);
+	if (names.count == 0)
+		log_info("no publication is set: every table of the database is "
+				 "captured");
+	names_free(&names);
+	return status;
+}
+
+static enum exit_status
+refused(struct server *server, const char *name, enum slot_refusal refusal)
+{
+	enum exit_status status = server_status(server);
+	char	   *remedy = slot_remedy(server, refusal);
+
+	log_error("could not create replication slot \"%s\": %s", name,
+			  server_error(server));
+	if (*remedy != '\0')
+		log_hint("%s", remedy);
+	free(remedy);
+
+	/* a missing library is a matter of class 58 that no retry mends */
+	return refusal == SLOT_OTHER ? status : EXIT_PERSON;
+}
+
+static enum exit_status
+create_slot(struct server *server, const char *name)
+{
+	enum slot_refusal refusal;
+	struct slot slot;
+
+	log_info("creating replication slot \"%s\"; this waits for transactions "
+			 "that run now", name);
+	refusal = slot_create(server, name, false);
+	if (refusal != SLOT_MADE)
+		return refused(server, name, refusal);
+	if (!slot_read(server, name, &slot))
+		return server_status(server);
+	log_info("replication slot \"%s\" created at %s", name,
+			 slot.confirmed ? slot.confirmed : "?");
+	slot_free(&slot);
+	log_info("rows that exist already are not sent; changes from here on are");
+	return EXIT_ASKED;
+}
+
+static enum exit_status
+init_slot(struct server *server, const char *name)
+{
+	struct slot slot;
+	char	   *remedy = NULL;
+	char	   *fault = NULL;
+	bool		exists;
+
+	if (!slot_read(server, name, &slot))
+		return server_status(server);
+	exists = slot.exists;
+	if (exists)
+		fault = slot_fault(&slot, name, server, &remedy);
+	slot_free(&slot);
+	if (!exists)
+		return create_slot(server, name);
+	if (fault == NULL)
+	{
+		log_info("replication slot \"%s\" is there already", name);
+		return EXIT_ASKED;
+	}
+	log_error("%s", fault);
+	log_hint("%s", remedy);
+	free(fault);
+	free(remedy);
+	return EXIT_PERSON;
+}
+
+enum exit_status
+setup_init(const struct config *cfg)
+{
+	enum exit_status status;
+	struct server *server = server_open(cfg, &status);
+
+	if (server == NULL)
+		return status;
+	if ((status = init_publications(server, cfg)) == EXIT_ASKED)
+		status = init_slot(server, cfg->slot);
+	server_close(server);
+	return status;
+}
+
+/* --- drop ------------------------------------------------------------ */
+
+/* Whether it is ours and nobody reads it; logs why not. */
+static bool
+may_drop(struct server *server, const char *name, const struct slot *slot)
+{
+	if (!slot->logical || strcmp(slot->plugin, SLOT_PLUGIN) != 0 ||
+		strcmp(slot->database, server_database(server)) != 0)
+	{
+		log_error("replication slot \"%s\" is not one of wal2kafka in "
+				  "database \"%s\"; it stays", name, server_database(server));
+		log_hint("Set the right \"slot\" or dbname in the config.");
+		return false;
+	}
+	if (slot->active)
+	{
+		log_error("replication slot \"%s\" is read by process %" PRId64
+				  " of the server", name, slot->pid);
+		log_hint("Stop the \"wal2kafka run\" that reads it; to end the "
+				 "server's process: SELECT pg_terminate_backend(%" PRId64 ");",
+				 slot->pid);
+		return false;
+	}
+	return true;
+}
+
+static enum exit_status
+drop_slot(struct server *server, const char *name, bool yes)
+{
+	struct slot slot;
+	struct rows *rows;
+	enum exit_status status = EXIT_ASKED;
+
+	if (!slot_read(server, name, &slot))
+		return server_status(server);
+	if (!slot.exists)
+		log_info("replication slot \"%s\" does not exist", name);
+	else if (!may_drop(server, name, &slot))
+		status = EXIT_PERSON;
+	else if (!yes)
+	{
+		char	   *lag = slot_bytes(slot.lag);
+
+		log_error("replication slot \"%s\" is not dropped without --yes; "
+				  "changes in the last %s of WAL are not in Kafka yet", name,
+				  lag);
+		free(lag);
+		status = EXIT_USAGE;
+	}
+	else
+	{
+		rows = server_ask(server, "drop the replication slot",
+						  "SELECT pg_drop_replication_slot($1)", 1, &name);
+		if (rows == NULL)
+			status = server_status(server);
+		else
+			log_info("replication slot \"%s\" dropped", name);
+		rows_free(rows);
+	}
+	slot_free(&slot);
+	return status;
+}
+
+static enum exit_status
+drop_publications(struct server *server, const struct config *cfg)
+{
+	enum exit_status status = EXIT_ASKED;
+	struct names names;
+
+	publication_names(cfg, &names);
+	for (size_t i = 0; i < names.count && status == EXIT_ASKED; i++)
+		status = publication_drop(server, names.name[i]);
+	names_free(&names);
+	return status;
+}
+
+enum exit_status
+setup_drop(const struct config *cfg, bool yes, bool publication)
+{
+	enum exit_status status;
+	struct server *server = server_open(cfg, &status);
+
+	if (server == NULL)
+		return status;
+	status = drop_slot(server, cfg->slot, yes);
+	if (status == EXIT_ASKED && publication && yes)
+		status = drop_publications(server, cfg);
+	server_close(server);
+	return status;
+}
