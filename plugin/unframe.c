@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -140,9 +138,10 @@ put_record(const struct frame_txn *txn, const struct frame_record *record,
 	Datum		values[5] = {0};
 	bool		nulls[5] = {false};
 
-	/* seq_id is a bigint */
 	if (txn->ordinal > PG_INT64_MAX)
-		bad_frame("ordinal out of range", 0);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid frame: ordinal too large for a bigint")));
 
 	nulls[3] = (record->flags & WIRE_RECORD_NULL_KEY) != 0;
 	nulls[4] = (record->flags & WIRE_RECORD_NULL_VALUE) != 0;
@@ -160,11 +159,8 @@ put_record(const struct frame_txn *txn, const struct frame_record *record,
 static Datum
 text_of_view(struct view view)
 {
-	char	   *text;
+	char	   *text = pg_any_to_server(view.data, (int) view.len, PG_UTF8);
 
-	if (view.len > INT_MAX)
-		bad_frame("too long", 0);
-	text = pg_any_to_server(view.data, (int) view.len, PG_UTF8);
 	if (text == view.data)
 		return PointerGetDatum(cstring_to_text_with_len(text, (int) view.len));
 	return CStringGetTextDatum(text);

@@ -84,7 +84,7 @@ REVOKE ALL ON FUNCTION wal2kafka.ddl_command_start() FROM PUBLIC;
 
 CREATE EVENT TRIGGER wal2kafka_ddl_command_start
 ON ddl_command_start
-WHEN TAG IN ('SECURITY LABEL', 'DROP EXTENSION')
+WHEN TAG IN ('SECURITY LABEL', 'DROP EXTENSION', 'DROP SCHEMA')
 EXECUTE FUNCTION wal2kafka.ddl_command_start();
 
 -- What would be sent
@@ -121,3 +121,16 @@ AS 'MODULE_PATHNAME', 'wal2kafka_peek_changes';
 
 COMMENT ON FUNCTION wal2kafka.peek_changes(name, int, text[]) IS
 'what a slot would send next, without consuming it';
+
+CREATE FUNCTION wal2kafka.preview(
+	relation regclass,
+	max_rows int DEFAULT 10,
+	OUT topic text,
+	OUT key text,
+	OUT value text)
+RETURNS SETOF record
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'wal2kafka_preview';
+
+COMMENT ON FUNCTION wal2kafka.preview(regclass, int) IS
+'records that the rows of a table would get if they were inserted now';
