@@ -78,6 +78,9 @@ static void build_insert(struct apply *apply, struct text *sql,
 static void build_where(struct apply *apply, struct text *sql,
 						const struct table *table,
 						const struct change *change, size_t first);
+static bool moves_key(const struct table *table, const struct change *change);
+static bool sets_column(const struct table *table,
+						const struct change *change, size_t i);
 static bool is_key(const struct table *table, const char *column);
 static void add(struct text *text, const char *string);
 static void add_name(struct text *text, PGconn *conn, const char *name);
@@ -183,8 +186,9 @@ apply_change(struct apply *apply, const struct change *change)
 
 	/* the new row's values, then those that find the old one */
 	values = calloc(2 * count + 1, sizeof(char *));
-	for (size_t i = 0; change->new_row && i < count; i++)
-		values[used++] = change->new_row[i];
+	for (size_t i = 0; i < count; i++)
+		if (sets_column(table, change, i))
+			values[used++] = change->new_row[i];
 	for (size_t i = 0; change->old_row && i < count; i++)
 		if (table->key_count == 0 || is_key(table, change->columns[i]))
 			values[used++] = change->old_row[i];
@@ -398,6 +402,7 @@ find_statement(struct apply *apply, const struct table *table,
 	bool		ok;
 
 	add_number(&what, change->op);
+	add(&what, moves_key(table, change) ? "moved " : " ");
 	add(&what, table->quoted);
 	for (size_t i = 0; i < change->column_count; i++)
 	{
@@ -436,7 +441,7 @@ build_sql(struct apply *apply, const struct table *table,
 		  const struct change *change)
 {
 	struct text sql = {0};
-	size_t		count = change->column_count;
+	size_t		used = 0;
 
 	switch (change->op)
 	{
@@ -447,14 +452,16 @@ build_sql(struct apply *apply, const struct table *table,
 			add(&sql, "UPDATE ");
 			add(&sql, table->quoted);
 			add(&sql, " SET ");
-			for (size_t i = 0; i < count; i++)
+			for (size_t i = 0; i < change->column_count; i++)
 			{
-				add(&sql, i ? ", " : "");
+				if (!sets_column(table, change, i))
+					continue;
+				add(&sql, used ? ", " : "");
 				add_name(&sql, apply->conn, change->columns[i]);
 				add(&sql, " = $");
-				add_number(&sql, i + 1);
+				add_number(&sql, ++used);
 			}
-			build_where(apply, &sql, table, change, count + 1);
+			build_where(apply, &sql, table, change, used + 1);
 			break;
 		case OP_DELETE:
 			add(&sql, "DELETE FROM ");
@@ -469,7 +476,7 @@ static void
 build_insert(struct apply *apply, struct text *sql, const struct table *table,
 			 const struct change *change)
 {
-	const char *separator = "";
+	const char *separator = ") DO UPDATE SET ";
 
 	add(sql, "INSERT INTO ");
 	add(sql, table->quoted);
@@ -495,9 +502,12 @@ build_insert(struct apply *apply, struct text *sql, const struct table *table,
 		add(sql, i ? ", " : "");
 		add_name(sql, apply->conn, table->key[i]);
 	}
-	add(sql, ") DO UPDATE SET ");
+	if (change->column_count == table->key_count)
+		add(sql, ") DO NOTHING");
 	for (size_t i = 0; i < change->column_count; i++)
 	{
+		if (is_key(table, change->columns[i]))
+			continue;
 		add(sql, separator);
 		add_name(sql, apply->conn, change->columns[i]);
 		add(sql, " = EXCLUDED.");
@@ -542,6 +552,38 @@ build_where(struct apply *apply, struct text *sql, const struct table *table,
 	}
 	if (table->key_count == 0)
 		add(sql, " LIMIT 1)");
+}
+
+/* Whether an update gives the row another key. */
+static bool
+moves_key(const struct table *table, const struct change *change)
+{
+	if (change->op != OP_UPDATE)
+		return false;
+	for (size_t i = 0; i < change->column_count; i++)
+	{
+		const char *before = change->old_row[i];
+		const char *after = change->new_row[i];
+
+		if (is_key(table, change->columns[i]) && before && after &&
+			strcmp(before, after) != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a column takes its new value.  A key that stays is not written:
+ * an identity column that is GENERATED ALWAYS would refuse.
+ */
+static bool
+sets_column(const struct table *table, const struct change *change, size_t i)
+{
+	if (change->new_row == NULL)
+		return false;
+	return change->op == OP_INSERT || moves_key(table, change) ||
+		change->column_count == table->key_count ||
+		!is_key(table, change->columns[i]);
 }
 
 static bool
