@@ -10,7 +10,7 @@ DATA = sql/wal2kafka--1.0.sql
 PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
-REGRESS = options identity toast key_change columns publication truncate \
+REGRESS = setup options identity toast key_change columns publication truncate \
 	session labels routes peek preview
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \
