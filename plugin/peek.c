@@ -9,6 +9,8 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "replication/slot.h"
+#include "storage/lwlock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -17,6 +19,9 @@
 
 PG_FUNCTION_INFO_V1(wal2kafka_peek_changes);
 
+static void release_slot(void);
+static void peek(Name slot, int32 max, ArrayType *options,
+				 ReturnSetInfo *result);
 static bool slot_is_active(Name slot);
 static Name copy_slot(Name slot);
 static void drop_slot(Name slot);
@@ -26,29 +31,57 @@ static int64 put_frames(uint64 count, int64 max, Tuplestorestate *rows,
 static void run(const char *query, int count, const Oid *types,
 				const Datum *values);
 
-/*
- * peek_changes(slot name, max_records int, VARIADIC options text[])
- *
- * The server's limit counts frames and is looked at between transactions.  A
- * frame nearly always has a record at least; where many had none, more frames
- * are asked for.
- */
+/* peek_changes(slot name, max_records int, VARIADIC options text[]) */
 Datum
 wal2kafka_peek_changes(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Name		slot = PG_GETARG_NAME(0);
 	int32		max = PG_GETARG_INT32(1);
-	ArrayType  *options = PG_GETARG_ARRAYTYPE_P(2);
-	int32		limit = max;
-	Name		copy = NULL;
 
 	if (max <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_records must be positive")));
-
 	InitMaterializedSRF(fcinfo, 0);
+
+	/*
+	 * The server lets go of a slot after an ERROR only if nobody caught it.
+	 * A slot that is still held must not be forgotten over another: the next
+	 * ERROR would drop it as if it were temporary.
+	 */
+	release_slot();
+	PG_TRY();
+	{
+		peek(PG_GETARG_NAME(0), max, PG_GETARG_ARRAYTYPE_P(2),
+			 (ReturnSetInfo *) fcinfo->resultinfo);
+	}
+	PG_CATCH();
+	{
+		LWLockReleaseAll();
+		release_slot();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return (Datum) 0;
+}
+
+static void
+release_slot(void)
+{
+	if (MyReplicationSlot != NULL)
+		ReplicationSlotRelease();
+}
+
+/*
+ * The server's limit counts frames and is looked at between transactions.  A
+ * frame nearly always has a record at least; where many had none, more frames
+ * are asked for.
+ */
+static void
+peek(Name slot, int32 max, ArrayType *options, ReturnSetInfo *result)
+{
+	int32		limit = max;
+	Name		copy = NULL;
+
 	SPI_connect();
 	if (slot_is_active(slot))
 		slot = copy = copy_slot(slot);
@@ -66,7 +99,6 @@ wal2kafka_peek_changes(PG_FUNCTION_ARGS)
 	if (copy != NULL)
 		drop_slot(copy);
 	SPI_finish();
-	return (Datum) 0;
 }
 
 static bool

@@ -139,6 +139,17 @@ SELECT * FROM wal2kafka.peek_changes('peek', 1, 'fields');
 SELECT * FROM wal2kafka.peek_changes('peek', 0);
 SELECT * FROM wal2kafka.peek_changes('peek', -1);
 SELECT * FROM wal2kafka.peek_changes('nowhere');
+-- an error that is caught leaves the slot free, one after it leaves it there
+CREATE FUNCTION try() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM * FROM wal2kafka.peek_changes('peek', 1, 'nonsense', 'on');
+EXCEPTION WHEN OTHERS THEN
+	RETURN sqlerrm;
+END $$;
+SELECT try(), try();
+SELECT active FROM pg_replication_slots WHERE slot_name = 'peek';
+SELECT 1 / 0;
+SELECT slot_name, active FROM pg_replication_slots WHERE slot_name ~ 'peek';
 
 -- transactions without a record in between do not use up the limit
 SELECT pg_replication_slot_advance('peek', pg_current_wal_lsn()) IS NOT NULL;
