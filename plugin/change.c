@@ -228,9 +228,7 @@ send_delete(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 
 	if (old == IDENTITY_NONE)
 		notice(state, WIRE_NOTICE_NO_IDENTITY, relation, lsn);
-	/* an empty OLD would match every row of a copy */
-	if (relation->ncolumns > 0)
-		send_record(state, &record, &state->old_row);
+	send_record(state, &record, &state->old_row);
 }
 
 /* Nothing may stay behind under the old key, or in the old partition. */

@@ -572,6 +572,9 @@ entry_build(Wal2KafkaRelation *entry, Relation relation,
 	columns_build(entry, relation, published, charset);
 	identity_build(entry, relation);
 	route_build(entry, relation, published, options, consulted);
+	/* without columns an OLD would be empty, and match every row of a copy */
+	if (entry->ncolumns == 0)
+		entry->actions.update = entry->actions.delete = false;
 	shape_build(&entry->full, entry, false, charset);
 	shape_build(&entry->key_only, entry, true, charset);
 
