@@ -24,7 +24,8 @@ EXTRA_CLEAN = tmp.conf tmp_install tmp_check_regress tmp_check_isolation \
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
-with_llvm = no
+# bitcode for the JIT compiler helps no output plugin, and wants clang
+override with_llvm = no
 include $(PGXS)
 
 $(OBJS): $(wildcard plugin/*.h) META.json

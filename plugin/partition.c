@@ -31,17 +31,11 @@ murmur2(const char *key, int len)
 		len -= 4;
 	}
 
-	switch (len)
+	if (len > 0)
 	{
-		case 3:
-			h ^= (uint32) (unsigned char) key[2] << 16;
-			/* FALLTHROUGH */
-		case 2:
-			h ^= (uint32) (unsigned char) key[1] << 8;
-			/* FALLTHROUGH */
-		case 1:
-			h ^= (uint32) (unsigned char) key[0];
-			h *= MURMUR2_M;
+		for (int i = 0; i < len; i++)
+			h ^= (uint32) (unsigned char) key[i] << (8 * i);
+		h *= MURMUR2_M;
 	}
 
 	h ^= h >> 13;
