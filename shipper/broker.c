@@ -1,0 +1,397 @@
+/*
+ * broker.c
+ *		The Kafka half of "check".
+ *
+ * A bootstrap server that answers proves little: what clients then connect to
+ * are the addresses that brokers advertise, so each of these is tried.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "producer.h"
+
+#define ANSWER_TIMEOUT	6000	/* ms, for the cluster */
+#define CONNECT_TIMEOUT	3000	/* ms, for one address */
+#define SHOWN			20		/* missing topics before they are counted */
+
+/* what librdkafka complained about while nothing answered */
+struct complaint
+{
+	rd_kafka_resp_err_t code;
+	char		text[512];
+};
+
+static void
+keep_complaint(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+	struct complaint *complaint = opaque;
+
+	(void) rk;
+	/* "all brokers down" says less than what came before it */
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
+		complaint->text[0] != '\0')
+		return;
+	complaint->code = (rd_kafka_resp_err_t) err;
+	snprintf(complaint->text, sizeof(complaint->text), "%s", reason);
+}
+
+static void
+drop_log(const rd_kafka_t *rk, int level, const char *facility,
+		 const char *text)
+{
+	(void) rk;
+	(void) level;
+	(void) facility;
+	(void) text;
+}
+
+static const char *
+bootstrap(const struct config *cfg)
+{
+	const char *servers = config_property(cfg, "bootstrap.servers");
+
+	if (servers == NULL)
+		servers = config_property(cfg, "metadata.broker.list");
+	return servers ? servers : "the mock cluster";
+}
+
+static rd_kafka_t *
+open_client(const struct config *cfg, struct complaint *complaint,
+			struct report *report)
+{
+	char		error[PRODUCER_ERROR_SIZE];
+	rd_kafka_conf_t *conf = producer_conf(cfg, error, sizeof(error));
+	rd_kafka_t *rk;
+
+	if (conf == NULL)
+	{
+		report_problem(report, "[kafka]: %s", error);
+		report_remedy(report, "Correct [kafka] in the config; librdkafka's "
+					  "CONFIGURATION.md lists the properties.");
+		return NULL;
+	}
+	rd_kafka_conf_set_error_cb(conf, keep_complaint);
+	rd_kafka_conf_set_log_cb(conf, drop_log);
+	rd_kafka_conf_set_opaque(conf, complaint);
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
+	if (rk == NULL)
+	{
+		rd_kafka_conf_destroy(conf);
+		report_problem(report, "[kafka]: %s", error);
+		report_remedy(report, "Correct [kafka] in the config.");
+	}
+	return rk;
+}
+
+static const char *
+complaint_remedy(rd_kafka_resp_err_t code)
+{
+	switch ((int) code)
+	{
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+			return "Check sasl.mechanism, sasl.username and sasl.password in "
+				"[kafka].";
+		case RD_KAFKA_RESP_ERR__SSL:
+			return "Check security.protocol and ssl.ca.location in [kafka], "
+				"and that the port is the one with TLS.";
+		case RD_KAFKA_RESP_ERR__RESOLVE:
+			return "Check the host names of bootstrap.servers in [kafka].";
+		default:
+			return "Check bootstrap.servers and security.protocol in [kafka], "
+				"and that the broker runs and listens there.";
+	}
+}
+
+/* --- addresses ------------------------------------------------------- */
+
+/* NULL when something accepts connections there, else why not. */
+static const char *
+try_address(const struct addrinfo *address)
+{
+	int			fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
+							SOCK_CLOEXEC, 0);
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	int			error = 0;
+	socklen_t	len = sizeof(error);
+
+	if (fd < 0)
+		return strerror(errno);
+	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
+	{
+		if (errno != EINPROGRESS)
+			error = errno;
+		else if (poll(&pfd, 1, CONNECT_TIMEOUT) <= 0)
+			error = ETIMEDOUT;
+		else
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	}
+	close(fd);
+	return error != 0 ? strerror(error) : NULL;
+}
+
+static const char *
+try_host(const char *host, int port)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	const char *why = "no address";
+	char		service[16];
+	int			error;
+
+	snprintf(service, sizeof(service), "%d", port);
+	error = getaddrinfo(host, service, &hints, &list);
+	if (error != 0)
+		return gai_strerror(error);
+	for (struct addrinfo *at = list; at != NULL && why != NULL;
+		 at = at->ai_next)
+		why = try_address(at);
+	freeaddrinfo(list);
+	return why;
+}
+
+static void
+check_addresses(const struct config *cfg,
+				const struct rd_kafka_metadata *metadata,
+				struct report *report)
+{
+	for (int i = 0; i < metadata->broker_cnt; i++)
+	{
+		const struct rd_kafka_metadata_broker *broker = &metadata->brokers[i];
+		const char *why = try_host(broker->host, broker->port);
+
+		if (why == NULL)
+		{
+			report_ok(report, "broker %d at %s:%d", broker->id, broker->host,
+					  broker->port);
+			continue;
+		}
+		report_problem(report, "%s answers, but broker %d advertises %s:%d, "
+					   "which cannot be reached from here: %s",
+					   bootstrap(cfg), broker->id, broker->host, broker->port,
+					   why);
+		report_remedy(report, "Set advertised.listeners of the broker to an "
+					  "address that this machine can reach, or make %s "
+					  "resolve and route here.", broker->host);
+	}
+}
+
+/* --- topics ---------------------------------------------------------- */
+
+static bool
+same_but_for_dots(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+		if (*a != *b && !(strchr("._", *a) && strchr("._", *b)))
+			return false;
+	return *a == *b;
+}
+
+static const struct rd_kafka_metadata_topic *
+find_topic(const struct rd_kafka_metadata *metadata, const char *name)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++)
+		if (strcmp(metadata->topics[i].topic, name) == 0 &&
+			metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			return &metadata->topics[i];
+	return NULL;
+}
+
+/* A topic of the cluster that would forbid creating this one, or NULL. */
+static const char *
+find_twin(const struct rd_kafka_metadata *metadata, const char *name)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++)
+		if (strcmp(metadata->topics[i].topic, name) != 0 &&
+			same_but_for_dots(metadata->topics[i].topic, name))
+			return metadata->topics[i].topic;
+	return NULL;
+}
+
+static void
+collision(const char *one, const char *other, struct report *report)
+{
+	report_problem(report, "topics \"%s\" and \"%s\" differ only in \".\" "
+				   "and \"_\", and Kafka refuses to have both", one, other);
+	report_remedy(report, "Give one of the tables another topic: "
+				  "[route SCHEMA.TABLE] with topic = NAME in the config, or "
+				  "wal2kafka.set_route().");
+}
+
+static void
+check_collisions(const struct names *topics, struct report *report)
+{
+	for (size_t i = 0; i < topics->count; i++)
+		for (size_t j = i + 1; j < topics->count; j++)
+			if (strcmp(topics->name[i], topics->name[j]) != 0 &&
+				same_but_for_dots(topics->name[i], topics->name[j]))
+				collision(topics->name[i], topics->name[j], report);
+}
+
+static void
+report_missing(const struct config *cfg, const char *topic,
+			   struct report *report)
+{
+	if (cfg->topics == TOPICS_CREATE)
+	{
+		report_note(report, "topic \"%s\" will be created", topic);
+		return;
+	}
+	report_problem(report, "topic \"%s\" does not exist, or may not be seen",
+				   topic);
+	report_remedy(report, "kafka-topics.sh --bootstrap-server %s --create "
+				  "--topic %s --partitions %d --replication-factor %d (or "
+				  "topics = create in [wal2kafka])", bootstrap(cfg), topic,
+				  cfg->topic_partitions > 0 ? cfg->topic_partitions : 6,
+				  cfg->topic_replication_factor > 0 ?
+				  cfg->topic_replication_factor : 3);
+}
+
+static void
+check_topics(const struct config *cfg,
+			 const struct rd_kafka_metadata *metadata,
+			 const struct names *topics, struct report *report)
+{
+	size_t		missing = 0;
+
+	for (size_t i = 0; i < topics->count; i++)
+	{
+		const char *twin;
+
+		if (find_topic(metadata, topics->name[i]) != NULL)
+			continue;
+		twin = find_twin(metadata, topics->name[i]);
+		if (twin != NULL)
+			collision(topics->name[i], twin, report);
+		else if (missing++ < SHOWN)
+			report_missing(cfg, topics->name[i], report);
+	}
+	if (missing > SHOWN)
+		report_problem(report, "%zu more topics do not exist",
+					   missing - SHOWN);
+	if (missing == 0 && topics->count > 0)
+		report_ok(report, "%zu topic%s", topics->count,
+				  topics->count == 1 ? "" : "s");
+}
+
+/* --- sizes ----------------------------------------------------------- */
+
+static void
+check_size(const struct config *cfg,
+		   const rd_kafka_ConfigResource_t *resource, struct report *report)
+{
+	size_t		count;
+	const rd_kafka_ConfigEntry_t **entries =
+		rd_kafka_ConfigResource_configs(resource, &count);
+	long long	ours = (long long) producer_max_record(cfg);
+
+	for (size_t i = 0; i < count; i++)
+	{
+		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+
+		if (strcmp(rd_kafka_ConfigEntry_name(entries[i]),
+				   "max.message.bytes") != 0 || value == NULL)
+			continue;
+		if (atoll(value) < ours)
+		{
+			report_warning(report, "topic \"%s\" takes records of at most %s "
+						   "bytes, the producer makes up to %lld",
+						   rd_kafka_ConfigResource_name(resource), value,
+						   ours);
+			report_remedy(report, "Raise max.message.bytes of the topic, or "
+						  "set message.max.bytes = %s in [kafka].", value);
+		}
+	}
+}
+
+/* The topics' limits, as far as this principal may read them. */
+static void
+check_sizes(rd_kafka_t *rk, const struct config *cfg,
+			const struct rd_kafka_metadata *metadata,
+			const struct names *topics, struct report *report)
+{
+	rd_kafka_ConfigResource_t **wanted = mem_zalloc((topics->count + 1) *
+													sizeof(*wanted));
+	size_t		count = 0;
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_event_t *event = NULL;
+
+	for (size_t i = 0; i < topics->count; i++)
+		if (find_topic(metadata, topics->name[i]) != NULL)
+			wanted[count++] =
+				rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
+											topics->name[i]);
+	if (count > 0)
+	{
+		rd_kafka_DescribeConfigs(rk, wanted, count, NULL, queue);
+		event = rd_kafka_queue_poll(queue, ANSWER_TIMEOUT);
+	}
+	if (event != NULL &&
+		rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		size_t		got;
+		const rd_kafka_ConfigResource_t **resources =
+			rd_kafka_DescribeConfigs_result_resources(
+													  rd_kafka_event_DescribeConfigs_result(event),
+													  &got);
+
+		for (size_t i = 0; i < got; i++)
+			if (rd_kafka_ConfigResource_error(resources[i]) ==
+				RD_KAFKA_RESP_ERR_NO_ERROR)
+				check_size(cfg, resources[i], report);
+	}
+	if (event != NULL)
+		rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_ConfigResource_destroy_array(wanted, count);
+	free(wanted);
+}
+
+/* --- the whole ------------------------------------------------------- */
+
+static void
+report_silence(const struct config *cfg, rd_kafka_resp_err_t err,
+			   const struct complaint *complaint, struct report *report)
+{
+	report_problem(report, "no Kafka broker answers at %s: %s",
+				   bootstrap(cfg), complaint->text[0] != '\0' ?
+				   complaint->text : rd_kafka_err2str(err));
+	report_remedy(report, "%s", complaint_remedy(complaint->code));
+}
+
+void
+broker_check(const struct config *cfg, const struct names *topics,
+			 struct report *report)
+{
+	struct complaint complaint = {RD_KAFKA_RESP_ERR_NO_ERROR, ""};
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t err;
+	rd_kafka_t *rk = open_client(cfg, &complaint, report);
+
+	check_collisions(topics, report);
+	if (rk == NULL)
+		return;
+	err = rd_kafka_metadata(rk, 1, NULL, &metadata, ANSWER_TIMEOUT);
+	while (rd_kafka_poll(rk, 0) > 0)
+		;
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		report_silence(cfg, err, &complaint, report);
+	else
+	{
+		check_addresses(cfg, metadata, report);
+		check_topics(cfg, metadata, topics, report);
+		check_sizes(rk, cfg, metadata, topics, report);
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_destroy(rk);
+}
