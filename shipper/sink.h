@@ -24,9 +24,9 @@ struct topic;					/* each sink has its own */
 /* How a sink is; ordered: what is worse wins. */
 enum sink_health
 {
-	SINK_FINE,
-	SINK_BROKEN,				/* close it, open a new one, send again */
-	SINK_HOPELESS,				/* needs a person; logged */
+	HEALTH_FINE,				
+	HEALTH_BROKEN,				/* close it, open a new one, send again */
+	HEALTH_HOPELESS,			/* needs a person; logged */
 };
 
 /* One record on its way, and the names its messages need. */
@@ -54,8 +54,8 @@ struct sink_ops
 	/* Acknowledges what has been delivered, without waiting. */
 	enum sink_health (*drain) (struct sink *sink);
 
-	/* Fills in what to poll for; at most SINK_FDS. */
-	size_t		(*poll_fds) (const struct sink *sink, struct pollfd *fds);
+	/* Fills in what to poll for. */
+	void		(*poll_fd) (const struct sink *sink, struct pollfd *fd);
 
 	/* ms until send() or drain() should be called again; -1: when polled */
 	int			(*timeout) (const struct sink *sink);
@@ -70,8 +70,6 @@ struct sink_ops
 	void		(*close) (struct sink *sink);
 };
 
-#define SINK_FDS 3
-
 /* Each begins with this. */
 struct sink
 {
@@ -81,5 +79,8 @@ struct sink
 /* The sink that the config names. */
 extern struct sink *sink_open(const struct config *config,
 							  struct ledger *ledger);
+
+/* The largest record that it takes, 0 for any. */
+extern size_t sink_max_record(const struct config *config);
 
 #endif							/* SINK_H */

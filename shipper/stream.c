@@ -16,6 +16,7 @@
 
 #include <libpq-fe.h>
 
+#include "clock.h"
 #include "log.h"
 #include "mem.h"
 #include "names.h"
@@ -55,7 +56,6 @@ static bool check_identity(struct stream *stream, const char *system,
 						   unsigned timeline);
 static PGresult *run_query(struct stream *stream, const char *sql);
 static bool await(struct stream *stream, short events, int64_t deadline);
-static int64_t now_ms(void);
 static char *start_command(const struct stream *stream, lsn_t start,
 						   const char *routes);
 static void add_option(char **command, const char *name, const char *value);
@@ -238,14 +238,14 @@ stream_flush(struct stream *stream)
 void
 stream_finish(struct stream *stream)
 {
-	int64_t		deadline = now_ms() + FINISH_SECONDS * 1000;
+	int64_t		deadline = clock_ms() + FINISH_SECONDS * 1000;
 	char	   *buffer;
 	int			size;
 
 	if (!stream->streaming || stream->ended ||
 		PQputCopyEnd(stream->conn, NULL) != 1)
 		return;
-	while (now_ms() < deadline)
+	while (clock_ms() < deadline)
 	{
 		struct pollfd fd = {PQsocket(stream->conn), POLLIN, 0};
 
@@ -339,7 +339,7 @@ session_options(const char *conninfo)
 static bool
 finish_connect(struct stream *stream)
 {
-	int64_t		deadline = now_ms() + OPEN_SECONDS * 1000;
+	int64_t		deadline = clock_ms() + OPEN_SECONDS * 1000;
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	if (stream->conn == NULL || PQstatus(stream->conn) == CONNECTION_BAD)
@@ -409,7 +409,7 @@ check_identity(struct stream *stream, const char *system, unsigned timeline)
 static PGresult *
 run_query(struct stream *stream, const char *sql)
 {
-	int64_t		deadline = now_ms() + OPEN_SECONDS * 1000;
+	int64_t		deadline = clock_ms() + OPEN_SECONDS * 1000;
 	PGresult   *last = NULL;
 	PGresult   *result;
 	int			unsent = 1;
@@ -441,7 +441,7 @@ run_query(struct stream *stream, const char *sql)
 		if (PQresultStatus(result) == PGRES_COPY_BOTH)
 			return result;
 	}
-	if (!*stream->stop && now_ms() < deadline)
+	if (!*stream->stop && clock_ms() < deadline)
 		fail_connection(stream, "lost the connection to the server");
 	PQclear(last);
 	return NULL;
@@ -455,7 +455,7 @@ await(struct stream *stream, short events, int64_t deadline)
 	{
 		struct pollfd fd = {PQsocket(stream->conn), events, 0};
 
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 		{
 			log_error("the server did not answer within %d s", OPEN_SECONDS);
 			return false;
@@ -464,15 +464,6 @@ await(struct stream *stream, short events, int64_t deadline)
 			return true;
 	}
 	return false;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static char *

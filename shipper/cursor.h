@@ -1,0 +1,72 @@
+/*
+ * cursor.h
+ *		One received frame on its way from the ledger into the sink.
+ *
+ * There is one place in one frame from which records go on; where it stands
+ * still, everything behind it waits.
+ */
+#ifndef CURSOR_H
+#define CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog.h"
+#include "frame.h"
+#include "ledger.h"
+#include "sink.h"
+
+#define CURSOR_RECORDS	512
+
+enum cursor_state
+{
+	CURSOR_IDLE,				/* no frame, or done with it */
+	CURSOR_STALLED,				/* the sink takes no more now */
+	CURSOR_BROKEN,				/* the frame names what it did not announce */
+};
+
+struct cursor
+{
+	struct ledger *ledger;		/* borrowed */
+	struct sink *sink;			/* borrowed; changes with each one opened */
+	struct catalog catalog;		/* of the connection */
+
+	struct ledger_entry *entry; /* NULL when idle; it holds the frame's bytes */
+	struct frame frame;
+	struct position next;		/* of the next record in the frame */
+	struct sink_record records[CURSOR_RECORDS];
+	size_t		used;			/* records[taken .. used): not yet sent */
+	size_t		taken;
+
+	bool		fingerprint_known;
+	uint64_t	fingerprint;
+	uint64_t	frames;			/* since the process began */
+	uint64_t	received;
+	uint64_t	sent;
+	uint64_t	repeated;		/* not sent: acknowledged before */
+	uint64_t	truncates;
+	uint64_t	stubs;
+	uint64_t	no_identity;
+};
+
+extern void cursor_init(struct cursor *cursor, struct ledger *ledger);
+extern void cursor_free(struct cursor *cursor);
+
+/* A connection begins: what the last one announced means nothing now. */
+extern void cursor_connect(struct cursor *cursor);
+
+/*
+ * Takes over a received buffer, whose frame lies at data, into the ledger.
+ * The cursor must be idle.  False: it is no frame, logged, and freed.
+ */
+extern bool cursor_begin(struct cursor *cursor, void *buffer, size_t size,
+						 const char *data, size_t len);
+
+/* Sends what the sink takes. */
+extern enum cursor_state cursor_advance(struct cursor *cursor);
+
+/* Lets go of the frame; the ledger is about to be reset. */
+extern void cursor_drop(struct cursor *cursor);
+
+#endif							/* CURSOR_H */

@@ -1,0 +1,572 @@
+/*
+ * run.c
+ *		The loop that ships: slot to sink, until asked to stop.
+ *
+ * One thread, one poll() over the replication socket, the sink's descriptor
+ * and the signal pipe.  The connection is opened only when the ledger is
+ * empty, at what is confirmable then, so a reconnect repeats nothing that is
+ * still on its way.  Whatever breaks is closed and tried again after a
+ * growing delay, here and nowhere else.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cursor.h"
+#include "ledger.h"
+#include "log.h"
+#include "mem.h"
+#include "setup.h"
+#include "sink.h"
+#include "stream.h"
+
+#define RECORDS_MAX			100000	/* outstanding; bounds librdkafka's memory */
+#define STATUS_MS			1000
+#define STATUS_MOVED_MS		100	/* while deliveries are outstanding */
+#define STATUS_IDLE_MS		10	/* when the last one has come */
+#define STATISTICS_MS		60000
+#define DELAY_MIN_MS		1000
+#define DELAY_MAX_MS		60000
+#define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
+#define STEADY_MS			60000	/* a stream this old starts delays anew */
+#define REPEATS_MAX			5	/* of an error at one place */
+#define ABANDON_MS			5000	/* at the end, for threads to let go */
+
+struct run
+{
+	const struct config *config;	/* borrowed */
+	struct ledger ledger;
+	struct cursor cursor;
+	struct stream *stream;		/* owned */
+	struct sink *sink;			/* owned; NULL between two of them */
+	bool		abandoning;		/* the sink is letting go */
+	bool		worked;			/* a stream was open once */
+
+	int64_t		retry_at;		/* ms; when to open again */
+	unsigned	attempts;		/* failures since things last went well */
+	int64_t		opened_at;
+	lsn_t		repeat_lsn;		/* where the same error came before */
+	unsigned	repeats;
+
+	bool		answer_wanted;
+	lsn_t		confirmed;		/* last sent to the server */
+	int64_t		status_at;		/* ms; when that was */
+	uint64_t	last_outstanding;
+	int64_t		progress_at;	/* ms; last delivery, or ledger was empty */
+	int64_t		statistics_at;
+
+	bool		stopping;
+	int64_t		stop_deadline;
+	bool		done;
+	enum exit_status status;	/* when done */
+};
+
+/* signal handlers reach no other way */
+static volatile sig_atomic_t stop_asked = 0;
+static int	signal_pipe[2] = {-1, -1};
+
+static void catch_signals(void);
+static void on_signal(int number);
+static void wait_for_events(struct run *run);
+static int	next_timeout(const struct run *run);
+static int64_t status_due(const struct run *run);
+static bool is_full(const struct run *run);
+static void serve_sink(struct run *run);
+static void receive(struct run *run);
+static bool receive_one(struct run *run);
+static void advance(struct run *run);
+static void confirm(struct run *run);
+static lsn_t confirmable(const struct run *run);
+static void watch_progress(struct run *run);
+static void mend(struct run *run);
+static void open_stream(struct run *run);
+static bool reopen_sink(struct run *run);
+static void lose_stream(struct run *run);
+static void restart_all(struct run *run);
+static void plan_retry(struct run *run, int64_t least);
+static void leave(struct run *run, enum exit_status status);
+static void stop_gently(struct run *run);
+static void statistics(struct run *run);
+static void finish(struct run *run);
+
+enum exit_status
+run(const struct config *config)
+{
+	struct run *run = mem_zalloc(sizeof(*run));
+	enum exit_status status;
+
+	/* one arena is enough, and each more costs memory for good */
+	mallopt(M_ARENA_MAX, 2);
+	catch_signals();
+	run->config = config;
+	ledger_init(&run->ledger, stream_free_buffer);
+	cursor_init(&run->cursor, &run->ledger);
+	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
+	run->statistics_at = clock_ms() + STATISTICS_MS;
+	if (!reopen_sink(run))
+		leave(run, EXIT_USAGE);
+
+	while (!run->done)
+	{
+		serve_sink(run);
+		receive(run);
+		advance(run);
+		confirm(run);
+		watch_progress(run);
+		mend(run);
+		stop_gently(run);
+		statistics(run);
+		if (!run->done)
+			wait_for_events(run);
+	}
+	finish(run);
+	status = run->status;
+	free(run);
+	return status;
+}
+
+/* The second signal does not wait: nothing unconfirmed is lost by it. */
+static void
+on_signal(int number)
+{
+	int			saved = errno;
+
+	(void) number;
+	if (stop_asked)
+		_exit(EXIT_ASKED);
+	stop_asked = 1;
+	if (write(signal_pipe[1], "s", 1) < 0)
+		stop_asked = 1;			/* poll() is interrupted anyway */
+	errno = saved;
+}
+
+static void
+catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	if (pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) != 0)
+		abort();
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+/* A full ledger stops reading: TCP then stalls the walsender. */
+static void
+wait_for_events(struct run *run)
+{
+	struct pollfd fds[3] = {
+		{signal_pipe[0], POLLIN, 0},
+		{stream_fd(run->stream), 0, 0},
+		{-1, 0, 0},
+	};
+	char		bytes[16];
+
+	if (!is_full(run))
+		fds[1].events |= POLLIN;
+	if (stream_wants_write(run->stream))
+		fds[1].events |= POLLOUT;
+	if (fds[1].events == 0)
+		fds[1].fd = -1;
+	if (run->sink != NULL)
+		run->sink->ops->poll_fd(run->sink, &fds[2]);
+
+	if (poll(fds, 3, next_timeout(run)) <= 0)
+		return;
+	while (read(signal_pipe[0], bytes, sizeof(bytes)) > 0)
+		continue;
+	if ((fds[1].revents & ~POLLOUT) != 0)
+		stream_read(run->stream);
+	if ((fds[1].revents & POLLOUT) != 0 && !stream_flush(run->stream))
+		lose_stream(run);
+}
+
+static int
+next_timeout(const struct run *run)
+{
+	int64_t		now = clock_ms();
+	int64_t		next = run->statistics_at;
+	int			sink_ms = -1;
+
+	if (stream_is_open(run->stream))
+	{
+		if (status_due(run) < next)
+			next = status_due(run);
+	}
+	else if (run->retry_at > now && run->retry_at < next)
+		next = run->retry_at;
+	if (run->stopping && run->stop_deadline < next)
+		next = run->stop_deadline;
+	if (!ledger_is_empty(&run->ledger) &&
+		run->progress_at + run->config->release_after * 1000 > now &&
+		run->progress_at + run->config->release_after * 1000 < next)
+		next = run->progress_at + run->config->release_after * 1000;
+	if (run->sink != NULL)
+		sink_ms = run->sink->ops->timeout(run->sink);
+	if (sink_ms >= 0 && now + sink_ms < next)
+		next = now + sink_ms;
+	return next > now ? (int) (next - now) : 0;
+}
+
+/* When the next status should go: on its own timer, sooner if there is news. */
+static int64_t
+status_due(const struct run *run)
+{
+	if (run->answer_wanted)
+		return 0;
+	if (confirmable(run) == run->confirmed)
+		return run->status_at + STATUS_MS;
+	return run->status_at +
+		(ledger_is_empty(&run->ledger) ? STATUS_IDLE_MS : STATUS_MOVED_MS);
+}
+
+/* An empty ledger takes a frame of any size. */
+static bool
+is_full(const struct run *run)
+{
+	return run->cursor.entry != NULL || run->stopping ||
+		run->ledger.size >= run->config->max_in_flight ||
+		run->ledger.outstanding >= RECORDS_MAX;
+}
+
+static void
+serve_sink(struct run *run)
+{
+	if (run->sink == NULL || run->abandoning)
+		return;
+	switch (run->sink->ops->drain(run->sink))
+	{
+		case HEALTH_FINE:
+			break;
+		case HEALTH_BROKEN:
+			restart_all(run);
+			break;
+		case HEALTH_HOPELESS:
+			leave(run, EXIT_PERSON);
+			break;
+	}
+}
+
+/* What one read brought may be many frames, and each goes on at once. */
+static void
+receive(struct run *run)
+{
+	while (!run->done && stream_is_open(run->stream))
+	{
+		advance(run);
+		if (is_full(run) || !receive_one(run))
+			break;
+	}
+}
+
+/* Whether it is worth asking for more. */
+static bool
+receive_one(struct run *run)
+{
+	struct stream_message message;
+
+	switch (stream_receive(run->stream, &message))
+	{
+		case STREAM_FRAME:
+			if (ledger_is_empty(&run->ledger))
+				run->progress_at = clock_ms();
+			if (cursor_begin(&run->cursor, message.buffer, message.size,
+							 message.frame, message.frame_size))
+				return true;
+			restart_all(run);
+			return false;
+		case STREAM_ANSWER:
+			run->answer_wanted = true;
+			return true;
+		case STREAM_KEEPALIVE:
+			return true;
+		case STREAM_WAIT:
+			return false;
+		case STREAM_LOST:
+			lose_stream(run);
+			return false;
+	}
+	return false;
+}
+
+static void
+advance(struct run *run)
+{
+	if (run->sink == NULL || run->abandoning || run->done)
+		return;
+	if (cursor_advance(&run->cursor) == CURSOR_BROKEN)
+		restart_all(run);
+}
+
+static void
+confirm(struct run *run)
+{
+	if (!stream_is_open(run->stream) || clock_ms() < status_due(run))
+		return;
+	run->answer_wanted = false;
+	run->confirmed = confirmable(run);
+	run->status_at = clock_ms();
+	if (!stream_confirm(run->stream, run->confirmed))
+		lose_stream(run);
+}
+
+static lsn_t
+confirmable(const struct run *run)
+{
+#ifdef MUTANT_CONFIRM_KEEPALIVE
+	if (ledger_is_empty(&run->ledger) &&
+		stream_keepalive_end(run->stream) > run->ledger.confirmable)
+		return stream_keepalive_end(run->stream);
+#endif
+	return run->ledger.confirmable;
+}
+
+/*
+ * A server that stops waits for its walsenders, and they for us: when nothing
+ * is delivered for long, the connection is let go and the ledger kept.
+ */
+static void
+watch_progress(struct run *run)
+{
+	int64_t		now = clock_ms();
+
+	if (ledger_is_empty(&run->ledger) ||
+		run->ledger.outstanding < run->last_outstanding)
+		run->progress_at = now;
+	run->last_outstanding = run->ledger.outstanding;
+
+	if (stream_is_open(run->stream) && !run->stopping &&
+		now - run->progress_at >= run->config->release_after * 1000)
+	{
+		log_warning("nothing was delivered for %d s: letting go of the "
+					"replication connection until it is",
+					run->config->release_after);
+		stream_close(run->stream);
+		run->retry_at = now;
+	}
+}
+
+/* Opens what is closed, once its time has come. */
+static void
+mend(struct run *run)
+{
+	if (run->done)
+		return;
+	if (run->abandoning)
+	{
+		if (!run->sink->ops->abandoned(run->sink))
+			return;
+		run->sink->ops->close(run->sink);
+		run->sink = run->cursor.sink = NULL;
+		run->abandoning = false;
+		cursor_drop(&run->cursor);
+		cursor_connect(&run->cursor);
+		ledger_reset(&run->ledger);
+	}
+	if (run->stopping || clock_ms() < run->retry_at)
+		return;
+	if (run->sink == NULL && !reopen_sink(run))
+	{
+		plan_retry(run, 0);
+		return;
+	}
+	if (!stream_is_open(run->stream) && ledger_is_empty(&run->ledger))
+		open_stream(run);
+	else if (run->attempts > 0 && stream_is_open(run->stream) &&
+			 clock_ms() - run->opened_at > STEADY_MS)
+		run->attempts = 0;
+}
+
+static bool
+reopen_sink(struct run *run)
+{
+	run->sink = run->cursor.sink = sink_open(run->config, &run->ledger);
+	return run->sink != NULL;
+}
+
+static void
+open_stream(struct run *run)
+{
+	char	   *routes = NULL;
+	enum exit_status status = setup_start(run->config, &routes);
+
+	if (stop_asked)
+		log_debug("asked to stop while connecting");
+	else if (status == EXIT_RESTART)
+		plan_retry(run, 0);
+	else if (status != EXIT_ASKED)
+		leave(run, status);
+	else if (!stream_open(run->stream))
+		lose_stream(run);
+	else
+	{
+		if (stream_timeline_changed(run->stream))
+			ledger_forget(&run->ledger);
+		cursor_connect(&run->cursor);
+		if (stream_start(run->stream, run->ledger.confirmable, routes))
+		{
+			log_info("streaming slot \"%s\" from " LSN_FORMAT,
+					 run->config->slot, LSN_ARGS(run->ledger.confirmable));
+			run->worked = true;
+			run->opened_at = run->progress_at = clock_ms();
+			run->status_at = 0;
+		}
+		else
+			lose_stream(run);
+	}
+	free(routes);
+}
+
+/* The connection is gone; what the ledger holds is delivered all the same. */
+static void
+lose_stream(struct run *run)
+{
+	enum reaction reaction = stream_reaction(run->stream);
+	lsn_t		lsn = run->ledger.confirmable;
+
+	stream_close(run->stream);
+	run->answer_wanted = false;
+	if (run->stopping || stop_asked || run->done)
+		return;
+
+	run->repeats = lsn == run->repeat_lsn && reaction == REACTION_REPEAT ?
+		run->repeats + 1 : 0;
+	run->repeat_lsn = lsn;
+	if (run->repeats >= REPEATS_MAX)
+	{
+		log_error("the server fails at the same place every time, after "
+				  LSN_FORMAT, LSN_ARGS(lsn));
+		reaction = REACTION_PERSON;
+	}
+	if (reaction == REACTION_PERSON ||
+		(reaction == REACTION_CONFIG && !run->worked))
+		leave(run, EXIT_PERSON);
+	else
+		plan_retry(run, reaction == REACTION_WAIT ? DELAY_SHUTDOWN_MS : 0);
+}
+
+/* Nothing of the ledger can be relied on: all of it is sent again, anew. */
+static void
+restart_all(struct run *run)
+{
+	if (run->abandoning || run->done)
+		return;
+	if (stream_is_open(run->stream))
+		stream_confirm(run->stream, run->ledger.confirmable);
+	stream_close(run->stream);
+	run->sink->ops->abandon(run->sink);
+	run->abandoning = true;
+	plan_retry(run, 0);
+}
+
+/* Growing, and never quite the same as that of others who lost it too. */
+static void
+plan_retry(struct run *run, int64_t least)
+{
+	int64_t		delay = DELAY_MIN_MS;
+
+	for (unsigned i = 0; i < run->attempts && delay < DELAY_MAX_MS; i++)
+		delay *= 2;
+	if (delay > DELAY_MAX_MS)
+		delay = DELAY_MAX_MS;
+	delay -= (int64_t) (random() % (delay / 4 + 1));
+	if (delay < least)
+		delay = least;
+	run->attempts++;
+	run->retry_at = clock_ms() + delay;
+	log_info("trying again in %" PRId64 ".%" PRId64 " s", delay / 1000,
+			 delay % 1000 / 100);
+}
+
+static void
+leave(struct run *run, enum exit_status status)
+{
+	if (run->done)
+		return;
+	run->done = true;
+	run->status = status;
+}
+
+/* Asked to stop: nothing new is read, what is on its way may arrive. */
+static void
+stop_gently(struct run *run)
+{
+	if (!stop_asked || run->done)
+		return;
+	if (!run->stopping)
+	{
+		log_info("stopping: %" PRIu64 " records are on their way",
+				 run->ledger.outstanding);
+		run->stopping = true;
+		run->stop_deadline = clock_ms() +
+			run->config->shutdown_timeout * 1000;
+	}
+	if (ledger_is_empty(&run->ledger) || run->abandoning)
+		leave(run, EXIT_ASKED);
+	else if (clock_ms() >= run->stop_deadline)
+	{
+		log_warning("gave up on %" PRIu64 " records after %d s: they will be "
+					"sent again", run->ledger.outstanding,
+					run->config->shutdown_timeout);
+		leave(run, EXIT_ASKED);
+	}
+}
+
+static void
+statistics(struct run *run)
+{
+	const struct cursor *cursor = &run->cursor;
+
+	if (!run->done && clock_ms() < run->statistics_at)
+		return;
+	run->statistics_at = clock_ms() + STATISTICS_MS;
+	log_info("received %" PRIu64 " records in %" PRIu64 " frames, sent %"
+			 PRIu64 ", not sent again %" PRIu64 ", outstanding %" PRIu64
+			 ", safe " LSN_FORMAT, cursor->received, cursor->frames,
+			 cursor->sent, cursor->repeated, run->ledger.outstanding,
+			 LSN_ARGS(run->ledger.confirmable));
+	if (cursor->truncates + cursor->no_identity + cursor->stubs > 0)
+		log_info("truncates skipped %" PRIu64 ", changes that name no row %"
+				 PRIu64 ", values left out %" PRIu64, cursor->truncates,
+				 cursor->no_identity, cursor->stubs);
+}
+
+/*
+ * The server learns what was delivered, then all is freed.  A sink whose
+ * threads do not let go in time is left to the end of the process, and the
+ * bytes it points to with it.
+ */
+static void
+finish(struct run *run)
+{
+	int64_t		deadline = clock_ms() + ABANDON_MS;
+
+	if (stream_is_open(run->stream) &&
+		stream_confirm(run->stream, confirmable(run)))
+		stream_finish(run->stream);
+	stream_free(run->stream);
+	if (run->sink != NULL)
+	{
+		run->sink->ops->abandon(run->sink);
+		while (!run->sink->ops->abandoned(run->sink) && clock_ms() < deadline)
+			poll(NULL, 0, 10);
+		if (!run->sink->ops->abandoned(run->sink))
+			return;
+		run->sink->ops->close(run->sink);
+	}
+	cursor_drop(&run->cursor);
+	cursor_free(&run->cursor);
+	ledger_reset(&run->ledger);
+	log_info("left off at " LSN_FORMAT, LSN_ARGS(run->ledger.confirmable));
+}

@@ -1,0 +1,87 @@
+/*
+ * topic.h
+ *		What the producer knows of Kafka's topics: partition counts, pinned at
+ *		first use, and the gate of each partition.
+ *
+ * Metadata calls block, so a thread of its own makes them.  Its answers are
+ * collected by the loop; a topic is ready once its count is known.
+ */
+#ifndef TOPIC_H
+#define TOPIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <librdkafka/rdkafka.h>
+
+#include "config.h"
+#include "sink.h"
+
+/*
+ * The first record that a producer sends to a partition goes alone until it
+ * has an offset: with more in flight, the broker may store a later one first
+ * and librdkafka would then report the first as delivered.
+ */
+enum gate
+{
+	GATE_CLOSED,				/* nothing was sent yet */
+	GATE_OPENING,				/* the first one is on its way */
+	GATE_OPEN,
+};
+
+struct topic_partition
+{
+	uint32_t	outstanding;
+	enum gate	gate;
+	int64_t		used;			/* ms; when the last report came */
+};
+
+enum topic_state
+{
+	TOPIC_UNKNOWN,
+	TOPIC_ASKED,				/* the thread is on it */
+	TOPIC_READY,
+};
+
+struct topic
+{
+	struct topic *next;			/* owned by the list */
+	char	   *name;			/* owned */
+	rd_kafka_topic_t *handle;	/* owned */
+	enum topic_state state;
+	int32_t		count;			/* of partitions, pinned */
+	int32_t		next_count;		/* what it is now, if that differs, else 0 */
+	struct topic_partition *partitions; /* owned */
+	size_t		max_record;		/* what the topic takes; 0: not known */
+	unsigned	missing;		/* times it was not there */
+	int64_t		ask_at;			/* ms; while unknown */
+};
+
+struct topics;
+
+/* wake: a descriptor that gets a byte when there are answers. */
+extern struct topics *topics_open(const struct config *config,
+								  rd_kafka_t *kafka, int wake);
+
+/* The topic of that name, added if new; NULL with a message logged. */
+extern struct topic *topics_find(struct topics *topics, const char *name);
+
+/* Sees that an unknown topic becomes known; nothing if it is not yet time. */
+extern void topics_ask(struct topics *topics, struct topic *topic);
+
+/* Takes the answers there are, and asks again whether counts have changed. */
+extern enum sink_health topics_collect(struct topics *topics);
+
+/* Whether counts have changed, so that sending must pause. */
+extern bool topics_changed(const struct topics *topics);
+
+/* Takes over the new counts; only when nothing is outstanding. */
+extern void topics_switch(struct topics *topics);
+
+/* ms until topics_collect() or topics_ask() should be called again. */
+extern int	topics_timeout(const struct topics *topics);
+
+/* Waits for the thread, a few seconds at most, and frees the topics. */
+extern void topics_close(struct topics *topics);
+
+#endif							/* TOPIC_H */
