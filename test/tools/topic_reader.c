@@ -70,7 +70,9 @@ topic_client(rd_kafka_type_t type, const char *brokers)
 
 	conf_set(conf, "bootstrap.servers", brokers);
 	conf_set(conf, "allow.auto.create.topics", "false");
-	if (type == RD_KAFKA_CONSUMER)
+	if (type == RD_KAFKA_PRODUCER)
+		conf_set(conf, "partitioner", "murmur2_random");	/* as Java */
+	else
 	{
 		conf_set(conf, "group.id", "unused");	/* assign() wants one */
 		conf_set(conf, "enable.auto.commit", "false");

@@ -1,0 +1,66 @@
+# Kafka is away: at the start, and in the middle.  Nothing is lost or
+# confirmed, and the server can stop without waiting for Kafka.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $kafka = Wal2Kafka::Kafka->new;
+my $node  = new_server('source');
+my $slot  = 'wal2kafka';
+
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
+CREATE PUBLICATION p FOR TABLE t;
+EOF
+add_ledger($node, 'postgres', 't');
+$kafka->create_topic('public.t', 2);
+my $shipper = Wal2Kafka::Shipper->new(
+	node        => $node,
+	kafka       => $kafka,
+	publication => 'p',
+	options     => { release_after => 2 });
+$shipper->init;
+
+# --- at the start ---
+$kafka->stop;
+my $before = slot_field($node, $slot, 'confirmed_flush_lsn');
+$node->safe_psql('postgres', q{INSERT INTO t SELECT g, 0, 'a' FROM generate_series(1, 100) g});
+$shipper->start;
+my $port = ($kafka->brokers =~ /:(\d+)$/)[0];
+$shipper->wait_for_log(qr/$port/);
+pass('the log names the broker that does not answer');
+is(slot_field($node, $slot, 'confirmed_flush_lsn'), $before, 'nothing is confirmed');
+$kafka->start;
+$kafka->wait_for_count(100, 'public.t');
+wait_for_slot($node, $slot);
+pass('everything arrives when Kafka does');
+
+# --- in the middle ---
+$kafka->kill9;
+my $lsn = $node->safe_psql('postgres', <<'EOF');
+INSERT INTO t SELECT g, 0, repeat('b', 1000) FROM generate_series(101, 10000) g;
+SELECT pg_current_wal_lsn();
+EOF
+my $begin = time();
+$node->stop('fast');
+cmp_ok(time() - $begin, '<', 30, 'the server stops without waiting for Kafka');
+$node->start;
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'nothing is confirmed');
+$kafka->start;
+wait_for_slot($node, $slot);
+
+my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
+	'--ledger', write_ledger($node, 'postgres'), 'public.t');
+is($status, 0, 'nothing is lost, order holds') or diag($output);
+note($output);
+is($shipper->stop, 0, 'the shipper lived through it all');
+
+done_testing();
