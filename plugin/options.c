@@ -53,7 +53,7 @@ static const char *const flush_values[] = {"batch", "commit", NULL};
 #define ENUM(name, changes) {#name, OPTION_ENUM, offsetof(Wal2KafkaOptions, name), changes, 0, 0, name##_values}
 
 static const Option option_table[] = {
-	INT(proto_version, 0, INT_MAX),
+	INT(proto_version, 1, INT_MAX),
 	STRING(publication_names),
 	STRING(topic_prefix),
 	STRING(routes),
