@@ -75,7 +75,7 @@ open_client(const struct config *cfg, struct complaint *complaint,
 
 	if (conf == NULL)
 	{
-		report_problem(report, "[kafka]: %s", error);
+		report_problem(report, "%s", error);
 		report_remedy(report, "Correct [kafka] in the config; librdkafka's "
 					  "CONFIGURATION.md lists the properties.");
 		return NULL;

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "log.h"
 #include "mem.h"
+#include "producer.h"
 #include "run.h"
 #include "server.h"
 #include "setup.h"
@@ -131,13 +132,7 @@ print_help(void)
 		 "(read from\na file).\n\n"
 		 "Exit status: 0 done or asked to stop, 1 command line or config, "
 		 "2 worth a\nrestart, 3 needs a person.\n\n"
-		 "wal2kafka(1) has the rest.  A config that works:\n\n"
-		 "  [postgres]\n"
-		 "  conninfo = host=db.example dbname=app user=shipper\n"
-		 "  slot = wal2kafka\n"
-		 "  [kafka]\n"
-		 "  bootstrap.servers = kafka.example:9093\n"
-		 "  security.protocol = ssl");
+		 "wal2kafka(1) has the rest.");
 }
 
 static enum exit_status
@@ -259,6 +254,22 @@ parse_args(struct args *args, const struct command *command,
 	return true;
 }
 
+/* Properties are judged by librdkafka, before anything is connected to. */
+static char *
+check_properties(const struct config *cfg)
+{
+	char		error[PRODUCER_ERROR_SIZE];
+	rd_kafka_conf_t *conf;
+
+	if (cfg->sink != SINK_KAFKA)
+		return NULL;
+	conf = producer_conf(cfg, error, sizeof(error));
+	if (conf == NULL)
+		return mem_strdup(error);
+	rd_kafka_conf_destroy(conf);
+	return NULL;
+}
+
 static enum exit_status
 act(const struct command *command, int argc, char **argv)
 {
@@ -285,6 +296,8 @@ act(const struct command *command, int argc, char **argv)
 
 	error = config_load(&cfg, args.config, args.properties);
 	free(args.properties);
+	if (error == NULL)
+		error = check_properties(&cfg);
 	if (error != NULL)
 	{
 		log_error("%s", error);
