@@ -62,7 +62,7 @@ bootstrap(const struct config *cfg)
 
 	if (servers == NULL)
 		servers = config_property(cfg, "metadata.broker.list");
-	return servers ? servers : "the mock cluster";
+	return servers ? servers : "HOST:PORT";
 }
 
 static rd_kafka_t *

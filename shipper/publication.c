@@ -304,19 +304,20 @@ compare_tables(struct server *server, const struct wanted *wanted,
 			   char **remedy)
 {
 	static const char sql[] =
-	"SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ')"
-	"  FILTER (WHERE c.oid = ANY ($2::oid[])),"
+	"WITH pub AS (SELECT oid FROM pg_publication WHERE pubname = $1),"
+	" has AS (SELECT r.prrelid AS oid FROM pg_publication_rel r, pub"
+	"  WHERE r.prpubid = pub.oid"
+	"  UNION SELECT c.oid FROM pg_publication_namespace s, pub, pg_class c"
+	"  WHERE s.pnpubid = pub.oid AND c.relnamespace = s.pnnspid"
+	"  AND c.relkind IN ('r', 'p')),"
+	" wants AS (SELECT unnest($2::oid[]) AS oid)"
+	" SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ')"
+	"  FILTER (WHERE has.oid IS NULL),"
 	" string_agg(format('%I.%I', n.nspname, c.relname), ', ')"
-	"  FILTER (WHERE c.oid <> ALL ($2::oid[]))"
-	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-	" WHERE (c.oid = ANY ($2::oid[])) <> EXISTS (SELECT FROM"
-	"  pg_publication_tables p WHERE p.pubname = $1"
-	"  AND p.schemaname = n.nspname AND p.tablename = c.relname)"
-	" AND NOT (c.relkind = 'p' AND EXISTS (SELECT FROM pg_publication_rel r"
-	"  JOIN pg_publication p ON p.oid = r.prpubid"
-	"  WHERE p.pubname = $1 AND r.prrelid = c.oid))"
-	" AND NOT (c.relispartition AND EXISTS (SELECT FROM"
-	"  pg_partition_ancestors(c.oid) a WHERE a.relid = ANY ($2::oid[])))";
+	"  FILTER (WHERE wants.oid IS NULL)"
+	" FROM has FULL JOIN wants USING (oid)"
+	" JOIN pg_class c ON c.oid = coalesce(has.oid, wants.oid)"
+	" JOIN pg_namespace n ON n.oid = c.relnamespace";
 	const char *params[] = {name, wanted->oids};
 	struct rows *rows = server_ask(server, "compare the publication", sql, 2,
 								   params);

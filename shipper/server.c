@@ -178,6 +178,35 @@ connect_verbosely(const char *conninfo, bool *late)
 	return conn;
 }
 
+/* FATAL and ERROR are five capitals too, but a SQLSTATE has digits. */
+static bool
+is_sqlstate(const char *text)
+{
+	return strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+		strncmp(text + 5, ": ", 2) == 0 && strcspn(text, "0123456789") < 5;
+}
+
+/* One line: further hosts after "; ", without libpq's questions. */
+static char *
+join_lines(const char *text)
+{
+	char	   *joined = mem_strdup("");
+
+	for (size_t len; *text != '\0'; text += len + (text[len] == '\n'))
+	{
+		char	   *longer;
+
+		len = strcspn(text, "\n");
+		if (*text == '\t' || len == 0)
+			continue;
+		longer = mem_format("%s%s%.*s", joined, *joined ? "; " : "",
+							(int) len, text);
+		free(joined);
+		joined = longer;
+	}
+	return joined;
+}
+
 /*
  * Finds the SQLSTATE in "FATAL:  28P01: password ..." and cuts it out, as
  * well as the line that names the server's source file.
@@ -192,12 +221,11 @@ tidy_error(char *message, char sqlstate[6])
 	{
 		char	   *code = at + 1 + strspn(at + 1, " ");
 
-		if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
-			strncmp(code + 5, ": ", 2) == 0)
+		if (is_sqlstate(code))
 		{
 			memcpy(sqlstate, code, 5);
 			sqlstate[5] = '\0';
-			memmove(code, code + 7, strlen(code + 7) + 1);
+			memmove(at + 2, code + 7, strlen(code + 7) + 1);
 			break;
 		}
 		at = code;
@@ -205,8 +233,6 @@ tidy_error(char *message, char sqlstate[6])
 	at = sqlstate[0] != '\0' ? strchr(message, '\n') : NULL;
 	if (at != NULL)
 		*at = '\0';
-	for (size_t len = strlen(message); len > 0 && message[len - 1] == '\n';)
-		message[--len] = '\0';
 }
 
 /* The remedy for a connection that failed, or NULL. */
@@ -226,6 +252,9 @@ connect_hint(const char *sqlstate, const char *message)
 		return "Raise max_connections, or the role's CONNECTION LIMIT.";
 	if (sqlstate[0] != '\0')
 		return NULL;
+	if (strstr(message, "no password supplied") != NULL)
+		return "Put the password into a password file (~/.pgpass or "
+			"passfile=), or into the conninfo.";
 	if (strstr(message, "root certificate file") != NULL)
 		return "Name the certificate authority with sslrootcert= in the "
 			"conninfo, or choose another sslmode there.";
@@ -237,11 +266,17 @@ connect_hint(const char *sqlstate, const char *message)
 		"and listens there (listen_addresses).";
 }
 
+/* Without a SQLSTATE the words are libpq's own, which are not translated. */
 static enum exit_status
-connect_status(const char *sqlstate)
+connect_status(const char *sqlstate, const char *message)
 {
 	if (strncmp(sqlstate, "28", 2) == 0 || strcmp(sqlstate, "3D000") == 0 ||
 		strcmp(sqlstate, "42501") == 0)
+		return EXIT_PERSON;
+	if (sqlstate[0] == '\0' &&
+		(strstr(message, "SSL was required") != NULL ||
+		 strstr(message, "no password supplied") != NULL ||
+		 strstr(message, "certificate") != NULL))
 		return EXIT_PERSON;
 	return EXIT_RESTART;
 }
@@ -250,17 +285,22 @@ static enum exit_status
 report_failure(PGconn *conn, bool late)
 {
 	char	   *message = mem_strdup(PQerrorMessage(conn));
+	char	   *line;
 	char		sqlstate[6];
 	const char *hint;
+	enum exit_status status;
 
 	tidy_error(message, sqlstate);
-	hint = connect_hint(sqlstate, message);
+	line = join_lines(message);
+	hint = connect_hint(sqlstate, line);
 	log_error("could not connect to PostgreSQL: %s",
-			  late ? "timeout expired" : message);
+			  late ? "timeout expired" : line);
 	if (hint != NULL)
 		log_hint("%s", hint);
+	status = connect_status(sqlstate, line);
 	free(message);
-	return connect_status(sqlstate);
+	free(line);
+	return status;
 }
 
 /* A connection string that libpq cannot read is not shown: it holds secrets. */
@@ -272,8 +312,9 @@ conninfo_is_legal(const char *conninfo)
 
 	if (options == NULL)
 	{
-		log_error("\"conninfo\" is not a connection string: %s",
-				  message ? message : "out of memory");
+		log_error("\"conninfo\" is not a connection string: %.*s",
+				  (int) strcspn(message ? message : "", "\n"),
+				  message ? message : "");
 		PQfreemem(message);
 		return false;
 	}

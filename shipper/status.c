@@ -108,7 +108,8 @@ print_slot(const struct slot *slot)
 static void
 print_text(const struct status *st)
 {
-	printf("slot         %s\n", st->name);
+	printf("slot         %s%s\n", st->name,
+		   st->slot.exists ? "" : ", which does not exist");
 	if (st->slot.exists)
 		print_slot(&st->slot);
 	printf("publication  %s\n",
