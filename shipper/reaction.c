@@ -57,7 +57,7 @@ static const struct row rows[] = {
 		"vanished is not in a new one."},
 	{"42501", "output plugin", REACTION_PERSON,
 		"As superuser: ALTER ROLE {role} IN DATABASE {database} SET "
-		" output_plugin_libraries = wal2kafka;"},
+		"output_plugin_libraries = wal2kafka;"},
 	{"42501", NULL, REACTION_CONFIG,
 		"The role needs LOGIN REPLICATION, and the plugin must be allowed: "
 		"ALTER ROLE {role} IN DATABASE {database} SET "
