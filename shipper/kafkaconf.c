@@ -3,7 +3,6 @@
  *		The librdkafka configuration: people's properties over our defaults,
  *		and over both what delivery depends on.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +43,14 @@ static const struct setting forced[] = {
 	{"enable.gapless.guarantee", "true", NULL},
 	{"allow.auto.create.topics", "false", NULL},
 	{"delivery.report.only.error", "false", NULL},
-	{"queuing.strategy", "fifo", NULL},
 	{"log.queue", "true", NULL},
 };
 
-/* These load code, run a command, or belong to another mode. */
+/* These load code, run a command, reorder, or belong to another mode. */
 static const char *const refused[] = {
 	"plugin.library.paths", "interceptors", "sasl.kerberos.kinit.cmd",
 	"ssl.engine.location", "ssl_engine_callback_data", "ssl.providers",
-	"transactional.id",
+	"transactional.id", "queuing.strategy",
 };
 
 static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,

@@ -643,7 +643,10 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		log_debug("Kafka: %s", text);
 }
 
-/* librdkafka's errors are events as well: here they only inform. */
+/*
+ * librdkafka's errors are events as well: here they only inform.  It warns of
+ * the settings that we force; people cannot change them.
+ */
 static void
 take_log(rd_kafka_event_t *event)
 {
@@ -653,7 +656,7 @@ take_log(rd_kafka_event_t *event)
 
 	if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
 		return;
-	if (level <= 4)
+	if (level <= 4 && strcmp(facility, "CONFWARN") != 0)
 		log_warning("Kafka: %s", text);
 	else
 		log_debug("Kafka: %s: %s", facility, text);
