@@ -14,6 +14,7 @@ use IO::Select;
 use IO::Socket::UNIX;
 use POSIX  ();
 use Socket ();
+use Test::More ();
 use Wal2Kafka::Test;
 
 my $frame_header = 32;    # plugin/wire.h
@@ -26,6 +27,7 @@ sub new
 	mkdir $dir;
 	my $port   = $node->port;
 	my $target = $node->host . "/.s.PGSQL.$port";
+	unlink "$dir/.s.PGSQL.$port";
 	my $server = IO::Socket::UNIX->new(Local => "$dir/.s.PGSQL.$port", Listen => 5)
 	  or croak "listen: $!";
 	socketpair(my $near, my $far, Socket::AF_UNIX(), Socket::SOCK_STREAM(), 0)
@@ -38,6 +40,7 @@ sub new
 		close $near;
 		$SIG{PIPE} = 'IGNORE';
 		eval { serve($server, $target, $far); };
+		Test::More::diag("proxy: $@") if $@;
 		POSIX::_exit(0);
 	}
 	close $far;
@@ -106,7 +109,7 @@ sub serve
 	{
 		for my $fh ($select->can_read)
 		{
-			if    ($fh == $server)  { connect_pair($server->accept, $target); }
+			if    ($fh == $server)  { connect_pair(scalar $server->accept, $target); }
 			elsif ($fh == $control) { obey($control) or return; }
 			elsif ($select->exists($fh)) { relay($fh, $control); }
 		}

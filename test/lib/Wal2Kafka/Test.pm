@@ -67,6 +67,10 @@ END
 
 our $owner = $$;
 
+# The server's modules send standard error into a log file; why a story ended
+# should be seen where its results are.
+$SIG{__DIE__} = sub { diag("died: $_[0]") if defined $^S && !$^S; };
+
 sub top_dir    { return $top; }
 sub launch_dir { return $dir; }
 

@@ -1,0 +1,133 @@
+# What the operator types and writes: each mistake is named, with the line or
+# the option, and ends with status 1 before anything is connected to.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Shipper;
+use IPC::Run ();
+use Test::More;
+
+my $program = $ENV{WAL2KAFKA_SHIPPER} || top_dir() . '/shipper/wal2kafka';
+
+sub run_program
+{
+	my (@args) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ $program, @args ], '<', \'', '>', \$out, '2>', \$err,
+		IPC::Run::timeout(60));
+	return ($? >> 8, $out, $err);
+}
+
+sub usage_like
+{
+	my ($args, $pattern, $what) = @_;
+	my ($status, $out, $err) = run_program(@$args);
+	is($status, 1, "$what: status 1");
+	like($err, $pattern, "$what: named");
+	is($out, '', "$what: nothing on standard output");
+	return;
+}
+
+my ($status, $out, $err) = run_program('--help');
+is($status, 0, '--help: status 0');
+cmp_ok(scalar(split /\n/, $out), '<=', 32, '--help is one screen');
+like($out, qr/^  $_ /m, "--help names $_") for qw(init run check status drop);
+ok(!grep({ length > 80 } split /\n/, $out), 'of 80 columns');
+
+open my $meta, '<', top_dir() . '/META.json' or die $!;
+my ($version) = map { /^\t"version": "(.*)"/ ? $1 : () } <$meta>;
+($status, $out) = run_program('run', '--version', '--nonsense');
+is("$status $out", "0 wal2kafka $version\n", '--version wins over the rest');
+($status, $out) = run_program('--keys');
+like($out, qr/^  max_in_flight .*\[32MB\]$/m, '--keys lists keys and defaults');
+
+usage_like([],                 qr/no command given.*--help/s,      'nothing');
+usage_like(['sned'],           qr/unknown command "sned".*--help/s, 'unknown command');
+usage_like(['-c', 'x', 'run'], qr/a command must come before "-c"/, 'option first');
+usage_like(['run', '--bla'],   qr/unknown option "--bla".*--help/s, 'unknown option');
+usage_like(['run', '--json'],  qr/"wal2kafka run" takes no option "--json"/,
+	'option of another command');
+usage_like(['run', '-c'],      qr/option "-c" needs a value/,      'no value');
+usage_like(['run', 'x.conf'],  qr/takes no argument "x.conf"/,     'an argument');
+usage_like(['run', '-c', '/none'], qr/could not open "\/none"/,    'no such file');
+
+my $shipper = Wal2Kafka::Shipper->new(
+	conninfo => 'host=127.0.0.1 port=1',
+	broker   => { 'bootstrap.servers' => '127.0.0.1:1' });
+my $good = $shipper->config_text;
+
+sub config_like
+{
+	my ($text, $pattern, $what, @args) = @_;
+	$shipper->configure($text);
+	for my $command (qw(run init check))
+	{
+		my ($code, $output) = $shipper->command($command, @args);
+		is($code, 1, "$what: $command ends with status 1");
+		like($output, $pattern, "$what: $command names it");
+	}
+	return;
+}
+
+config_like("$good\[wal2kafka]\nmax_inflight = 1MB\n",
+	qr/shipper0\.conf:7: unknown key "max_inflight" in \[wal2kafka\]; the nearest is "max_in_flight"/,
+	'unknown key');
+config_like("$good\[wal2kafka]\nrelease_after=1\nrelease_after=2\n",
+	qr/:8: key "release_after" of \[wal2kafka\] is repeated; it was set on line 7/,
+	'repeated key');
+config_like("$good\[wal2kafka]\nshutdown_timeout = soon\n",
+	qr/"shutdown_timeout" cannot be "soon"; it must be a number from 0 to 86400/,
+	'bad number');
+config_like("[postgres]\nconninfo = host=127.0.0.1\nslot = s\n",
+	qr/"bootstrap\.servers" of section \[kafka\] is missing/, 'missing section');
+config_like($good =~ s/slot = .*\n//r, qr/"slot" of section \[postgres\] is missing/,
+	'missing key');
+config_like($good =~ s/bootstrap/bootstrp/r,
+	qr/bootstrap\.servers.* missing|No such configuration property: "bootstrp\.servers"/,
+	'missing because misspelt');
+config_like($good . "linger.mss = 5\n",
+	qr/No such configuration property: "linger\.mss"/, 'misspelt Kafka property');
+config_like($good, qr/No such configuration property: "linger\.mss"/,
+	'misspelt in -X', '-X', 'linger.mss=5');
+config_like($good, qr/-X sasl\.password: everybody on this machine/,
+	'a secret in -X', '-X', 'sasl.password=hunter2');
+config_like($good . "acks = 1\n", qr/acks must be "all"/, 'unsafe property');
+config_like($good =~ s/conninfo = .*/conninfo = hots=a/r,
+	qr/"conninfo" is not a connection string: invalid connection option "hots"/,
+	'bad connection string');
+config_like($good =~ s/127\.0\.0\.1:1/kafka.example:9092/r,
+	qr/plaintext/, 'plaintext to another machine');
+
+# secrets and who may read them
+my $secret = $good . "security.protocol = sasl_plaintext\n"
+  . "sasl.mechanism = PLAIN\nsasl.username = u\nsasl.password = hunter2\n";
+$shipper->configure($secret);
+chmod 0644, $shipper->{file};
+my ($code, $output) = $shipper->command('check');
+is($code, 1, 'a secret that others may read: status 1');
+like($output, qr/holds a secret \("sasl\.password"\).*chmod 600 \S*shipper0\.conf/,
+	'names the key and chmod');
+unlike($output, qr/hunter2/, 'and not the secret');
+$shipper->configure($secret . "sasl.pasword = hunter2\n");
+($code, $output) = $shipper->command('check');
+unlike($output, qr/hunter2/, 'nor a misspelt one\'s value') if $code == 1;
+
+# everything from the environment
+{
+	local $ENV{WAL2KAFKA_POSTGRES_CONNINFO} = 'host=127.0.0.1 port=1';
+	local $ENV{WAL2KAFKA_POSTGRES_SLOT} = 's';
+	local $ENV{WAL2KAFKA_KAFKA_TEST_MOCK_NUM_BROKERS} = 1;
+	($status, $out, $err) = run_program('status');
+	is($status, 2, 'no config file: the environment is enough')
+	  if !-e '/etc/wal2kafka/wal2kafka.conf';
+	like($err, qr/port 1 failed: Connection refused/, 'as far as the server');
+	local $ENV{WAL2KAFKA_POSTGRES_SLOTT} = 's';
+	usage_like(['status'],
+		qr/WAL2KAFKA_POSTGRES_SLOTT: unknown key "slott".*"slot"/,
+		'unknown variable');
+}
+
+done_testing();
