@@ -21,6 +21,12 @@ use Wal2Kafka::Test;
 use PostgreSQL::Test::Cluster;
 use Wal2Kafka::Kafka;
 
+# what a program says that then succeeds
+{
+	no warnings 'redefine';
+	*Wal2Kafka::Test::diag = sub { };
+}
+
 my @tables = qw(customers products orders);
 my @topics = map { "public.$_" } @tables;
 my $top    = top_dir();
@@ -62,9 +68,15 @@ sub indented
 
 sub start_kafka
 {
+	no warnings 'redefine';
+	local *Wal2Kafka::Kafka::diag = sub { };
+
 	$kafka = Wal2Kafka::Kafka->new;
 	say_line('  ', $kafka->is_mock ? 'mock broker of librdkafka' : 'Apache Kafka',
 		' at ', $kafka->brokers);
+	return if !$kafka->is_mock;
+	# it would make topics of four partitions whenever one is asked for
+	$kafka->create_topic($_, 3) for @topics;
 	return;
 }
 
@@ -159,7 +171,7 @@ sub shipper_says
 sub work
 {
 	heading('A working day');
-	show_sql($_) for split /\n\n/, <<'END';
+	for my $statement (split /\n\n/, <<'END')
 INSERT INTO customers VALUES (1, 'Ann', 'ann@example.com'),
     (2, 'Bo', 'bo@example.com'), (3, 'Cy', NULL);
 
@@ -186,6 +198,10 @@ UPDATE orders SET customer = 30 WHERE customer = 3;
 
 DELETE FROM orders WHERE id = 2;
 END
+	{
+		show_sql($statement);
+		say_line();
+	}
 	return;
 }
 
@@ -205,7 +221,7 @@ sub wait_until_sent
 sub show_records
 {
 	heading('What a consumer reads back from Kafka');
-	for my $record ($kafka->records(@topics))
+	for my $record (map { in_order($kafka->records($_)) } @topics)
 	{
 		my $value = $record->{value} // 'null';
 		$value =~ s/"([^"]{12})[^"]{60,}"/"$1..."/g;
@@ -214,6 +230,13 @@ sub show_records
 		indented($value);
 	}
 	return;
+}
+
+sub in_order
+{
+	return
+	  sort { $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} }
+	  @_;
 }
 
 sub show_slot
@@ -254,6 +277,7 @@ sub pause
 
 sub say_next
 {
+	say_line("\nAll of this is stopped and removed.");
 	heading('What to try next');
 	indented(<<'END');
 DEMO_PAUSE=1 make demo   the same, left running for your own SQL
