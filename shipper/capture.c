@@ -185,10 +185,10 @@ lineage_step(const char *lineage, const char *oid)
 
 /* The route of the table itself, else of its nearest ancestor. */
 static void
-apply_routes(const struct resolved *routes, size_t count,
-			 const char *lineage, struct captured *table)
+apply_routes(struct resolved *routes, size_t count, const char *lineage,
+			 struct captured *table)
 {
-	const struct resolved *nearest = NULL;
+	struct resolved *nearest = NULL;
 	size_t		least = SIZE_MAX;
 
 	for (size_t i = 0; i < count; i++)
@@ -204,6 +204,7 @@ apply_routes(const struct resolved *routes, size_t count,
 	}
 	if (nearest == NULL)
 		return;
+	nearest->used = true;
 	if (nearest->topic != NULL)
 	{
 		strcpy(table->topic, nearest->topic);
@@ -327,7 +328,16 @@ capture_read(struct server *server, const struct config *cfg,
 					 rows_text(rows, (int) i, M_LINEAGE), &capture->table[i]);
 	}
 	for (size_t i = 0; i < cfg->route_count; i++)
+	{
+		if (routes[i].oid != NULL && !routes[i].used)
+		{
+			report_warning(report, "[route %s]: no captured table uses it",
+						   cfg->routes[i].table);
+			report_remedy(report, "Add the table to the publication, or "
+						  "remove the route.");
+		}
 		resolve_free(&routes[i]);
+	}
 	free(routes);
 	rows_free(rows);
 	return true;

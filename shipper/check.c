@@ -321,11 +321,14 @@ check_publications(struct server *server, const struct config *cfg,
 
 /* Publications without tables look like silence. */
 static void
-check_count(const struct capture *capture, struct report *report)
+check_count(const struct config *cfg, const struct capture *capture,
+			struct report *report)
 {
 	if (capture->count > 0)
 		report_ok(report, "%zu table%s captured", capture->count,
 				  capture->count == 1 ? " is" : "s are");
+	else if (*cfg->publication == '\0')
+		report_note(report, "the database has no table yet");
 	else
 	{
 		report_problem(report, "no table is captured");
@@ -406,7 +409,7 @@ check_tables(struct server *server, const struct config *cfg,
 {
 	if (!capture_read(server, cfg, report, capture))
 		return;
-	check_count(capture, report);
+	check_count(cfg, capture, report);
 	check_identity(capture, report);
 	check_keys(capture, report);
 	check_toast(capture, report);

@@ -19,6 +19,7 @@ struct resolved
 	char	   *name;
 	struct names key;			/* of a route; empty if it sets none */
 	const char *topic;			/* borrowed from the config, may be NULL */
+	bool		used;			/* by a captured table */
 };
 
 /*

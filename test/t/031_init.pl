@@ -84,8 +84,9 @@ is_deeply([ @$status{qw(slot exists active fault)} ],
 like($status->{lag_bytes}, qr/^\d+$/, 'lag is a number of bytes');
 
 # slots that are not ours
-$node->safe_psql('app', <<'EOF');
-SET output_plugin_libraries = 'wal2kafka, test_decoding';
+my $allow = $known ? 'SET output_plugin_libraries = wal2kafka, test_decoding;' : '';
+$node->safe_psql('app', <<"EOF");
+$allow
 SELECT pg_create_logical_replication_slot('foreign_plugin', 'test_decoding');
 SELECT pg_create_logical_replication_slot('prepared', 'wal2kafka', false, true);
 SELECT pg_create_physical_replication_slot('physical');
@@ -142,7 +143,7 @@ command_like(shipper(publication => 'everything', user => superuser(),
 	'init', 0, qr/publication "everything" created/, 'and works for one');
 
 # drop
-my $busy = IPC::Run::start([ 'pg_recvlogical', '-d', $node->connstr('app'), '-S', 'wal2kafka',
+my $busy = IPC::Run::start([ 'pg_recvlogical', '-d', $node->connstr('app') . ' user=shipper', '-S', 'wal2kafka',
 		'--start', '-f', '/dev/null' ], '2>', \my $err);
 wait_until('the slot is read', sub { slot_field($node, 'wal2kafka', 'active') eq 't' });
 my $pid = slot_field($node, 'wal2kafka', 'active_pid');
