@@ -1,0 +1,84 @@
+# A backlog of a million rows and a hundred thousand one-row transactions,
+# through a kill -9 of the shipper and a crash of the server in the middle.
+#
+# MILLION=1 gives it its full size; without, it is 1/20 of that.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+use Time::HiRes qw(time);
+
+plan skip_all => 'the mock broker keeps too few records'
+  if Wal2Kafka::Kafka::why_mock();
+
+my $scale  = $ENV{MILLION} ? 1 : 20;
+my $bulk   = 1_000_000 / $scale;
+my $single = 100_000 / $scale;
+my $topic  = 'public.t';
+my $slot   = 'wal2kafka';
+my $kafka  = Wal2Kafka::Kafka->new;
+my $node   = new_server('source', conf => 'synchronous_commit = off');
+
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	v text, customer int, total numeric(10,2), at timestamptz);
+CREATE PUBLICATION p FOR TABLE t;
+EOF
+$kafka->create_topic($topic, 6);
+my $shipper =
+  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+$shipper->init;
+
+my $row    = "pg_current_xact_id(), 4711, 12.34, now()";
+my $script = spit(launch_dir() . '/one.sql',
+	"INSERT INTO t (v, customer, total, at) VALUES ($row);\n");
+$node->safe_psql('postgres',
+	"INSERT INTO t (v, customer, total, at) SELECT $row FROM generate_series(1, $bulk / 10)")
+  for 1 .. 10;
+$node->command_ok(
+	[ 'pgbench', '-n', '-c', 4, '-t', $single / 4, '-f', $script, '-M', 'prepared', 'postgres' ],
+	'one-row transactions are written');
+
+# a server that lost transactions in a crash would look like a shipper that made them up
+$node->safe_psql('postgres', 'SET synchronous_commit = on; CHECKPOINT; SELECT pg_current_xact_id()');
+
+sub in_the_middle
+{
+	my ($share, $crash) = @_;
+	$kafka->wait_for_count($share * $bulk, $topic);
+	$kafka->freeze;
+	$crash->();
+	$kafka->thaw;
+	return;
+}
+
+my $begin = time();
+$shipper->start;
+in_the_middle(0.2, sub { is($shipper->kill9, 137, 'the shipper is killed'); });
+my $some = $kafka->count($topic);
+cmp_ok($some, '<', 0.9 * $bulk, "after $some records");
+$shipper->start;
+in_the_middle(0.5, sub { $node->stop('immediate'); $node->start; });
+$some = $kafka->count($topic);
+cmp_ok($some, '<', 0.9 * $bulk, "the server crashes after $some records");
+wait_for_slot($node, $slot);
+diag(sprintf '%d rows in %.1f s, crashes included', $bulk + $single, time() - $begin);
+is($shipper->stop, 0, 'stopped');
+
+my $ledger = write_ledger($node, 'postgres', q{SELECT 't', 'W', id, v FROM t});
+$begin = time();
+my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
+	'--version', 'id', '--ledger', $ledger, $topic);
+is($status, 0, 'every row is there, in order') or diag($output);
+diag($output);
+diag(sprintf 'checked in %.1f s', time() - $begin);
+my $rows = $bulk + $single;
+like($output, qr/^records $rows, .* ledger $rows,/m, 'all of them');
+
+done_testing();
