@@ -44,6 +44,19 @@ is("$status $out", "0 wal2kafka $version\n", '--version wins over the rest');
 ($status, $out) = run_program('--keys');
 like($out, qr/^  max_in_flight .*\[32MB\]$/m, '--keys lists keys and defaults');
 
+# what people read is what the program knows
+my $manual = slurp(top_dir() . '/shipper/wal2kafka.1');
+my $sample = slurp(top_dir() . '/wal2kafka.conf.sample');
+for my $key ($out =~ /^  (\w+)/mg)
+{
+	like($manual, qr/^\.BR? .*\b$key\b/m, "the manual has $key");
+	like($sample, qr/^#?$key = /m, "the sample has $key");
+}
+for my $word (map { /--(\w+)/g } (run_program('--help'))[1])
+{
+	like($manual, qr/\\-\\-$word\b/, "the manual has --$word");
+}
+
 usage_like([],                 qr/no command given.*--help/s,      'nothing');
 usage_like(['sned'],           qr/unknown command "sned".*--help/s, 'unknown command');
 usage_like(['-c', 'x', 'run'], qr/a command must come before "-c"/, 'option first');
@@ -100,6 +113,12 @@ config_like($good =~ s/conninfo = .*/conninfo = hots=a/r,
 	'bad connection string');
 config_like($good =~ s/127\.0\.0\.1:1/kafka.example:9092/r,
 	qr/plaintext/, 'plaintext to another machine');
+
+# the sample works as it is, as far as the server that it names
+$shipper->configure($sample);
+my ($sampled, $reaction) = $shipper->command('status');
+is($sampled, 2, 'the sample config is understood');
+like($reaction, qr/"db\.example"/, 'and names the server');
 
 # secrets and who may read them
 my $secret = $good . "security.protocol = sasl_plaintext\n"
