@@ -34,7 +34,7 @@ static bool label_is_ours(HeapTuple tuple, TupleDesc desc, int *subid,
 static KeyColumn *key_column(Oid relid, int attnum, const char *label);
 static int	compare_key_columns(const ListCell *a, const ListCell *b);
 static List *key_names(Oid relid, List *columns);
-static void bad_label(Oid relid, const char *label) pg_attribute_noreturn();
+static void bad_label(Oid relid, const char *label);
 
 static Wal2KafkaConfigRoute *parse_route(char *piece);
 static void parse_setting(Wal2KafkaConfigRoute *route, const char *piece,
@@ -42,8 +42,7 @@ static void parse_setting(Wal2KafkaConfigRoute *route, const char *piece,
 static char *next_part(char **rest, const char *separators);
 static List *parse_names(char *word, char separator, const char *piece);
 static char *parse_name(const char *part, const char *piece);
-static void bad_route(const char *piece, const char *detail)
-			pg_attribute_noreturn();
+static void bad_route(const char *piece, const char *detail);
 
 /* ---- labels ---- */
 

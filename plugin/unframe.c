@@ -37,8 +37,7 @@ static void put_record(const struct frame_txn *txn,
 					   const struct frame_record *record, struct view topic,
 					   Tuplestorestate *rows, TupleDesc desc);
 static Datum text_of_view(struct view view);
-static void bad_frame(const char *what, size_t offset)
-			pg_attribute_noreturn();
+static void bad_frame(const char *what, size_t offset);
 
 /* unframe(frame bytea) */
 Datum
