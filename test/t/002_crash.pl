@@ -1,6 +1,6 @@
-# The shipper is killed in the middle of a backlog, the server crashes in the
-# middle of another, while rows are written: the strict consumer rebuilds every
-# table in a second database, under FULL and DEFAULT identity, from topics of
+# The shipper is killed in the middle of a backlog, the server crashes under it,
+# it is killed while rows are written: the strict consumer rebuilds every table
+# in a second database, under FULL and DEFAULT identity, from topics of
 # one and of six partitions.
 use strict;
 use warnings;
@@ -131,35 +131,38 @@ sub in_the_middle
 {
 	my ($more, $crash) = @_;
 	my $wanted = $kafka->count(@topics) + $more;
+	my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 
 	$shipper->start if !$shipper->pid;
 	$kafka->wait_for_count($wanted, @topics);
 	$kafka->freeze if !$kafka->is_mock;
 	$crash->();
+	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"), 't',
+		'in the middle of a backlog');
 	$kafka->thaw if !$kafka->is_mock;
 	return;
 }
 
 # --- kill -9 of the shipper, twice ---
 ok(write_rows(1), 'a backlog is written');
-for my $n (1 .. 2)
+for my $n (1 .. 20)
 {
-	in_the_middle(300, sub { is($shipper->kill9, 137, 'the shipper is killed'); });
-	is(slot_field($node, $slot, 'confirmed_flush_lsn < pg_current_wal_lsn()'), 't',
-		'in the middle of the backlog');
+	$node->safe_psql('postgres', "INSERT INTO $tables[ $n % 4 ]
+		SELECT $n * 10000 + g, 0, repeat('wide', 200) FROM generate_series(1, 1000) g");
 }
+ok(write_rows(2), 'with wide rows in it');
+in_the_middle(500, sub { is($shipper->kill9, 137, 'the shipper is killed'); }) for 1 .. 2;
 consume();
 
-# --- a crash of the server under it, while rows are written ---
-my $writers = start_writers(2);
-in_the_middle(300,
+# --- a crash of the server under it, and rows written meanwhile ---
+in_the_middle(500,
 	sub {
 		$node->stop('immediate');
-		$writers->finish;
 		$node->start;
 	});
-$writers = start_writers(3);
-in_the_middle(200, sub { $shipper->kill9; });
+my $writers = start_writers(3);
+$kafka->wait_for_count($kafka->count(@topics) + 200, @topics);
+$shipper->kill9;
 $shipper->start;
 $writers->finish;
 wait_for_slot($node, $slot);
