@@ -30,6 +30,12 @@
 #define REPORTS_MAX		1024
 #define GATE_IDLE_MS	300000	/* brokers forget a producer that is idle */
 
+/*
+ * Topics limit batches, not records, and batch.size is one for all topics.
+ * What one producer learned of them serves the next, so it lies here.
+ */
+static size_t batch_limit = 0;	/* 0: nothing learned */
+
 struct producer
 {
 	struct sink base;
@@ -40,6 +46,7 @@ struct producer
 	struct topics *topics;		/* owned */
 	int			wake[2];		/* pipe: events or answers are there */
 	size_t		max_record;
+	size_t		batch_size;		/* librdkafka's setting */
 	uint64_t	outstanding;	/* deliveries that librdkafka has */
 	enum sink_health health;
 	int32_t		copies;			/* sent of a record for every partition */
@@ -62,6 +69,8 @@ static void producer_abandon(struct sink *sink);
 static bool producer_abandoned(struct sink *sink);
 static void producer_close(struct sink *sink);
 
+static size_t limit_batches(rd_kafka_conf_t *conf);
+static void learn_limit(struct producer *producer);
 static bool ready_to_send(struct producer *producer);
 static bool fits(struct producer *producer, const struct sink_record *record);
 static bool is_plain(const struct sink_record *record);
@@ -87,6 +96,10 @@ static bool take_report(struct producer *producer,
 						const rd_kafka_message_t *message, int64_t now);
 static void delivery_failed(struct producer *producer,
 							const rd_kafka_message_t *message);
+static enum sink_health judge_failure(struct producer *producer,
+									  const rd_kafka_message_t *message);
+static enum sink_health too_large(struct producer *producer,
+								  const rd_kafka_message_t *message);
 static void take_error(struct producer *producer, rd_kafka_event_t *event);
 static void take_log(rd_kafka_event_t *event);
 static void *reap(void *arg);
@@ -110,12 +123,14 @@ producer_open(const struct config *config, struct ledger *ledger)
 	char		err[PRODUCER_ERROR_SIZE];
 	rd_kafka_conf_t *conf = producer_conf(config, err, sizeof(err));
 	rd_kafka_t *kafka;
+	size_t		batch_size;
 
 	if (conf == NULL)
 	{
 		log_error("%s", err);
 		return NULL;
 	}
+	batch_size = limit_batches(conf);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
 							 RD_KAFKA_EVENT_LOG);
 	rd_kafka_conf_set(conf, "log.queue", "true", NULL, 0);
@@ -132,6 +147,7 @@ producer_open(const struct config *config, struct ledger *ledger)
 	producer->config = config;
 	producer->ledger = ledger;
 	producer->kafka = kafka;
+	producer->batch_size = batch_size;
 	producer->max_record = producer_max_record(config);
 	if (pipe2(producer->wake, O_NONBLOCK | O_CLOEXEC) != 0)
 		abort();
@@ -206,6 +222,7 @@ producer_drain(struct sink *sink)
 		rd_kafka_event_destroy(event);
 	}
 	told = topics_collect(producer->topics);
+	learn_limit(producer);
 	if (told > producer->health)
 		producer->health = told;
 	return producer->health;
@@ -260,6 +277,38 @@ producer_close(struct sink *sink)
 	close(producer->wake[0]);
 	close(producer->wake[1]);
 	free(producer);
+}
+
+/* What batch.size is, or now is; the first record of a batch may exceed it. */
+static size_t
+limit_batches(rd_kafka_conf_t *conf)
+{
+	char		text[32];
+	size_t		len = sizeof(text);
+	size_t		size = 0;
+
+	if (rd_kafka_conf_get(conf, "batch.size", text, &len) == RD_KAFKA_CONF_OK)
+		size = strtoul(text, NULL, 10);
+	if (batch_limit == 0 || batch_limit >= size)
+		return size;
+	snprintf(text, sizeof(text), "%zu", batch_limit);
+	rd_kafka_conf_set(conf, "batch.size", text, NULL, 0);
+	return batch_limit;
+}
+
+/* A topic that takes less than we would send at once: nothing went there yet. */
+static void
+learn_limit(struct producer *producer)
+{
+	size_t		limit = topics_smallest_limit(producer->topics);
+
+	if (limit == 0 || limit >= producer->batch_size ||
+		producer->health != HEALTH_FINE)
+		return;
+	batch_limit = limit;
+	log_info("a topic takes at most %zu bytes at once: making smaller batches",
+			 limit);
+	producer->health = HEALTH_BROKEN;
 }
 
 static bool
@@ -589,31 +638,50 @@ delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
 
 	if (producer->health != HEALTH_FINE)
 		return;
-	producer->health = HEALTH_BROKEN;
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		log_error("delivery to topic \"%s\" partition %d was reported "
+				  "without an offset", topic, message->partition);
+	else
+		log_error("delivery to topic \"%s\" partition %d failed: %s", topic,
+				  message->partition, rd_kafka_err2str(message->err));
+	producer->health = judge_failure(producer, message);
+	if (producer->health == HEALTH_HOPELESS)
+		log_hint("No retry mends this: see the broker's settings of the "
+				 "topic and its access rules.");
+}
+
+static enum sink_health
+judge_failure(struct producer *producer, const rd_kafka_message_t *message)
+{
 	switch (message->err)
 	{
-		case RD_KAFKA_RESP_ERR_NO_ERROR:
-			log_error("delivery to topic \"%s\" partition %d was reported "
-					  "without an offset", topic, message->partition);
-			return;
 		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+			return too_large(producer, message);
 		case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
 		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
 		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-			producer->health = HEALTH_HOPELESS;
-			break;
+			return HEALTH_HOPELESS;
 		default:
-			break;
+			return HEALTH_BROKEN;
 	}
-	log_error("delivery to topic \"%s\" partition %d failed: %s", topic,
-			  message->partition, rd_kafka_err2str(message->err));
-	if (producer->health == HEALTH_HOPELESS)
-		log_hint("No retry mends this: see the broker's settings of the "
-				 "topic and its access rules.");
+}
+
+/* The batch was, not the record, as long as a smaller batch can hold it. */
+static enum sink_health
+too_large(struct producer *producer, const rd_kafka_message_t *message)
+{
+	size_t		record = message->len + message->key_len + PRODUCER_OVERHEAD;
+
+	if (producer->batch_size <= record)
+		return HEALTH_HOPELESS;
+	batch_limit = producer->batch_size / 2;
+	if (batch_limit < record)
+		batch_limit = record;
+	return HEALTH_BROKEN;
 }
 
 static void

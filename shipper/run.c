@@ -85,6 +85,7 @@ static bool receive_one(struct run *run);
 static void advance(struct run *run);
 static void confirm(struct run *run);
 static lsn_t confirmable(const struct run *run);
+static uint64_t outstanding(const struct run *run);
 static void watch_progress(struct run *run);
 static void mend(struct run *run);
 static void open_stream(struct run *run);
@@ -332,6 +333,13 @@ confirmable(const struct run *run)
 	return run->ledger.confirmable;
 }
 
+/* Deliveries; while the cursor holds a frame the ledger counts one more. */
+static uint64_t
+outstanding(const struct run *run)
+{
+	return run->ledger.outstanding - (run->cursor.entry != NULL);
+}
+
 /*
  * A server that stops waits for its walsenders, and they for us: when nothing
  * is delivered for long, the connection is let go and the ledger kept.
@@ -507,7 +515,7 @@ stop_gently(struct run *run)
 	if (!run->stopping)
 	{
 		log_info("stopping: %" PRIu64 " records are on their way",
-				 run->ledger.outstanding);
+				 outstanding(run));
 		run->stopping = true;
 		run->stop_deadline = clock_ms() +
 			run->config->shutdown_timeout * 1000;
@@ -517,7 +525,7 @@ stop_gently(struct run *run)
 	else if (clock_ms() >= run->stop_deadline)
 	{
 		log_warning("gave up on %" PRIu64 " records after %d s: they will be "
-					"sent again", run->ledger.outstanding,
+					"sent again", outstanding(run),
 					run->config->shutdown_timeout);
 		leave(run, EXIT_ASKED);
 	}
@@ -534,7 +542,7 @@ statistics(struct run *run)
 	log_info("received %" PRIu64 " records in %" PRIu64 " frames, sent %"
 			 PRIu64 ", not sent again %" PRIu64 ", outstanding %" PRIu64
 			 ", safe " LSN_FORMAT, cursor->received, cursor->frames,
-			 cursor->sent, cursor->repeated, run->ledger.outstanding,
+			 cursor->sent, cursor->repeated, outstanding(run),
 			 LSN_ARGS(run->ledger.confirmable));
 	if (cursor->truncates + cursor->no_identity + cursor->stubs > 0)
 		log_info("truncates skipped %" PRIu64 ", changes that name no row %"

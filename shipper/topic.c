@@ -163,6 +163,19 @@ topics_collect(struct topics *topics)
 	return health;
 }
 
+size_t
+topics_smallest_limit(const struct topics *topics)
+{
+	size_t		smallest = 0;
+
+	for (const struct topic *topic = topics->list; topic != NULL;
+		 topic = topic->next)
+		if (topic->max_record > 0 &&
+			(smallest == 0 || topic->max_record < smallest))
+			smallest = topic->max_record;
+	return smallest;
+}
+
 bool
 topics_changed(const struct topics *topics)
 {
@@ -514,15 +527,18 @@ static void
 log_create_command(const struct topics *topics, const struct topic *topic)
 {
 	const char *servers = "HOST:9092";
+	int			replicas = topics->config->topic_replication_factor;
+	char		factor[64] = "";
 
+	/* -1 leaves it to the broker, and is no number to the tool */
+	if (replicas > 0)
+		snprintf(factor, sizeof(factor), " --replication-factor %d", replicas);
 	for (size_t i = 0; i < topics->config->kafka_count; i++)
 		if (strcmp(topics->config->kafka[i].name, "bootstrap.servers") == 0)
 			servers = topics->config->kafka[i].value;
 	log_hint("Create it: kafka-topics.sh --bootstrap-server %s --create "
-			 "--topic %s --partitions %d --replication-factor %d; or set "
-			 "topics = create.", servers, topic->name,
-			 topics->config->topic_partitions,
-			 topics->config->topic_replication_factor);
+			 "--topic %s --partitions %d%s; or set topics = create.", servers,
+			 topic->name, topics->config->topic_partitions, factor);
 }
 
 static void

@@ -52,7 +52,7 @@ struct topic
 	int32_t		count;			/* of partitions, pinned */
 	int32_t		next_count;		/* what it is now, if that differs, else 0 */
 	struct topic_partition *partitions; /* owned */
-	size_t		max_record;		/* what the topic takes; 0: not known */
+	size_t		max_record;		/* its max.message.bytes; 0: not known */
 	unsigned	missing;		/* times it was not there */
 	int64_t		ask_at;			/* ms; while unknown */
 };
@@ -71,6 +71,9 @@ extern void topics_ask(struct topics *topics, struct topic *topic);
 
 /* Takes the answers there are, and asks again whether counts have changed. */
 extern enum sink_health topics_collect(struct topics *topics);
+
+/* The least of the topics' max.message.bytes, 0 if none is known. */
+extern size_t topics_smallest_limit(const struct topics *topics);
 
 /* Whether counts have changed, so that sending must pause. */
 extern bool topics_changed(const struct topics *topics);
