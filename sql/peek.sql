@@ -19,7 +19,8 @@ INSERT INTO frames VALUES (decode(replace('
 0000010000000100000002000000090000000500000000000000c3a90100680200000076
 767a
 ', E'\n', ''), 'hex'));
-SELECT r.* FROM frames, wal2kafka.unframe(frame) r;
+SELECT lsn - '0/0' AS lsn, seq_id, topic, key, value
+FROM frames, wal2kafka.unframe(frame) r;
 
 -- no frames
 SELECT * FROM wal2kafka.unframe('');
