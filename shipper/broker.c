@@ -22,6 +22,7 @@
 
 #define ANSWER_TIMEOUT	6000	/* ms, for the cluster */
 #define CONNECT_TIMEOUT	3000	/* ms, for one address */
+#define DESCRIBE_TIMEOUT 3000	/* ms, for the topics' settings */
 #define SHOWN			20		/* missing topics before they are counted */
 
 /* what librdkafka complained about while nothing answered */
@@ -314,6 +315,41 @@ check_size(const struct config *cfg,
 	}
 }
 
+/* Asks for the topics' settings; NULL when there is no answer. */
+static rd_kafka_event_t *
+describe(rd_kafka_t *rk, rd_kafka_ConfigResource_t **topics, size_t count,
+		 rd_kafka_queue_t *queue)
+{
+	rd_kafka_AdminOptions_t *options =
+		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	char		error[PRODUCER_ERROR_SIZE];
+
+	rd_kafka_AdminOptions_set_request_timeout(options, DESCRIBE_TIMEOUT,
+											  error, sizeof(error));
+	rd_kafka_DescribeConfigs(rk, topics, count, options, queue);
+	rd_kafka_AdminOptions_destroy(options);
+	return rd_kafka_queue_poll(queue, DESCRIBE_TIMEOUT + 500);
+}
+
+static void
+check_described(const struct config *cfg, rd_kafka_event_t *event,
+				struct report *report)
+{
+	const rd_kafka_DescribeConfigs_result_t *result =
+		rd_kafka_event_DescribeConfigs_result(event);
+	const rd_kafka_ConfigResource_t **resources;
+	size_t		count;
+
+	if (result == NULL ||
+		rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	resources = rd_kafka_DescribeConfigs_result_resources(result, &count);
+	for (size_t i = 0; i < count; i++)
+		if (rd_kafka_ConfigResource_error(resources[i]) ==
+			RD_KAFKA_RESP_ERR_NO_ERROR)
+			check_size(cfg, resources[i], report);
+}
+
 /* The topics' limits, as far as this principal may read them. */
 static void
 check_sizes(rd_kafka_t *rk, const struct config *cfg,
@@ -322,9 +358,9 @@ check_sizes(rd_kafka_t *rk, const struct config *cfg,
 {
 	rd_kafka_ConfigResource_t **wanted = mem_zalloc((topics->count + 1) *
 													sizeof(*wanted));
-	size_t		count = 0;
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
 	rd_kafka_event_t *event = NULL;
+	size_t		count = 0;
 
 	for (size_t i = 0; i < topics->count; i++)
 		if (find_topic(metadata, topics->name[i]) != NULL)
@@ -332,26 +368,12 @@ check_sizes(rd_kafka_t *rk, const struct config *cfg,
 				rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
 											topics->name[i]);
 	if (count > 0)
-	{
-		rd_kafka_DescribeConfigs(rk, wanted, count, NULL, queue);
-		event = rd_kafka_queue_poll(queue, ANSWER_TIMEOUT);
-	}
-	if (event != NULL &&
-		rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		size_t		got;
-		const rd_kafka_ConfigResource_t **resources =
-			rd_kafka_DescribeConfigs_result_resources(
-													  rd_kafka_event_DescribeConfigs_result(event),
-													  &got);
-
-		for (size_t i = 0; i < got; i++)
-			if (rd_kafka_ConfigResource_error(resources[i]) ==
-				RD_KAFKA_RESP_ERR_NO_ERROR)
-				check_size(cfg, resources[i], report);
-	}
+		event = describe(rk, wanted, count, queue);
 	if (event != NULL)
+	{
+		check_described(cfg, event, report);
 		rd_kafka_event_destroy(event);
+	}
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_ConfigResource_destroy_array(wanted, count);
 	free(wanted);

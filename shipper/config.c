@@ -76,7 +76,7 @@ static const struct option options[] = {
 	0, 86400, NULL, "seconds to drain when asked to stop"},
 	{"wal2kafka", "release_after", OPTION_INT, AT(release_after), "10",
 		0, 86400, NULL,
-	"seconds until a server that stops is let go"},
+	"seconds without an acknowledgement, then the server is let go"},
 	{"wal2kafka", "allow_plaintext", OPTION_BOOL, AT(allow_plaintext), "no",
 	0, 0, "yes|no", "Kafka without TLS beyond this machine"},
 	{"wal2kafka", "log_format", OPTION_WORD, AT(log_format), "text", 0, 0,
