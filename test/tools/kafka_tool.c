@@ -265,11 +265,10 @@ cmd_ends(const char *brokers, int argc, char **argv)
 			int64_t		low;
 			int64_t		high;
 
-			if (rd_kafka_query_watermark_offsets(rk, argv[i], part, &low,
-												 &high, TIMEOUT_MS) != 0)
-				status = 2;
-			else
+			if (topic_ends(rk, argv[i], part, &low, &high))
 				printf("%s\t%d\t%lld\n", argv[i], part, (long long) high);
+			else
+				status = 2;
 		}
 		if (count <= 0)
 			status = 2;

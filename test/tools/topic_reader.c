@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define READ_BATCH			2000
 #define READ_TIMEOUT_MS		100
@@ -116,6 +117,24 @@ topic_partition_count(rd_kafka_t *rk, const char *topic)
 	return count;
 }
 
+bool
+topic_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
+		   int64_t *low, int64_t *high)
+{
+	const struct timespec nap = {.tv_nsec = 50 * 1000 * 1000};
+	time_t		until = time(NULL) + BROKER_TIMEOUT_MS / 1000;
+	rd_kafka_resp_err_t err;
+
+	while ((err = rd_kafka_query_watermark_offsets(rk, topic, partition, low,
+												   high, BROKER_TIMEOUT_MS)) &&
+		   time(NULL) < until)
+		nanosleep(&nap, NULL);
+	if (err)
+		fprintf(stderr, "could not get the end of \"%s\" [%d]: %s\n",
+				topic, (int) partition, rd_kafka_err2str(err));
+	return !err;
+}
+
 static void
 conf_set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -167,17 +186,10 @@ add_topic(struct reading *r, const char *topic,
 		struct part *part = &r->parts[r->count++];
 		int64_t		low;
 		int64_t		start = RD_KAFKA_OFFSET_BEGINNING;
-		rd_kafka_resp_err_t err;
 
 		*part = (struct part) {.topic = strdup(topic), .id = id};
-		err = rd_kafka_query_watermark_offsets(r->rk, topic, id, &low,
-											   &part->end, BROKER_TIMEOUT_MS);
-		if (err)
-		{
-			fprintf(stderr, "could not get the end of \"%s\" [%d]: %s\n",
-					topic, id, rd_kafka_err2str(err));
+		if (!topic_ends(r->rk, topic, id, &low, &part->end))
 			return false;
-		}
 		if (reader->start)
 			start = reader->start(topic, id, reader->arg);
 		part->done = part->end <= (start > low ? start : low);

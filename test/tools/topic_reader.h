@@ -38,4 +38,11 @@ extern rd_kafka_t *topic_client(rd_kafka_type_t type, const char *brokers);
 /* Number of partitions, 0 if the topic does not exist, -1 on failure. */
 extern int	topic_partition_count(rd_kafka_t *rk, const char *topic);
 
+/*
+ * The offsets of a partition's first and next record.  A leader that is new
+ * does not answer at once, so this tries for a while.
+ */
+extern bool topic_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
+					   int64_t *low, int64_t *high);
+
 #endif							/* TOPIC_READER_H */
