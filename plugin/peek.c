@@ -17,6 +17,8 @@
 #include "compat.h"
 #include "unframe.h"
 
+#define FRAMES_AT_ONCE	16
+
 PG_FUNCTION_INFO_V1(wal2kafka_peek_changes);
 
 static void release_slot(void);
@@ -25,9 +27,9 @@ static void peek(Name slot, int32 max, ArrayType *options,
 static bool slot_is_active(Name slot);
 static Name copy_slot(Name slot);
 static void drop_slot(Name slot);
-static uint64 fetch_frames(Name slot, int32 limit, ArrayType *options);
-static int64 put_frames(uint64 count, int64 max, Tuplestorestate *rows,
-						TupleDesc desc);
+static bool peek_frames(Name slot, int32 limit, ArrayType *options,
+						int32 max, ReturnSetInfo *result);
+static int64 put_frames(int64 max, ReturnSetInfo *result);
 static void run(const char *query, int count, const Oid *types,
 				const Datum *values);
 
@@ -85,14 +87,9 @@ peek(Name slot, int32 max, ArrayType *options, ReturnSetInfo *result)
 	SPI_connect();
 	if (slot_is_active(slot))
 		slot = copy = copy_slot(slot);
-	for (;;)
+	while (!peek_frames(slot, limit, options, max, result) &&
+		   limit <= PG_INT32_MAX / 4)
 	{
-		uint64		frames = fetch_frames(slot, limit, options);
-		int64		records = put_frames(frames, max, result->setResult,
-										 result->setDesc);
-
-		if (records >= max || frames < limit || limit > PG_INT32_MAX / 4)
-			break;
 		limit *= 4;
 		tuplestore_clear(result->setResult);
 	}
@@ -101,15 +98,29 @@ peek(Name slot, int32 max, ArrayType *options, ReturnSetInfo *result)
 	SPI_finish();
 }
 
+/* Whether the slot has a reader; an ERROR if it is not a slot of ours. */
 static bool
 slot_is_active(Name slot)
 {
 	Oid			types[] = {NAMEOID};
 	Datum		values[] = {NameGetDatum(slot)};
+	char	   *plugin;
 
-	run("SELECT FROM pg_catalog.pg_replication_slots"
-		" WHERE slot_name = $1 AND active", 1, types, values);
-	return SPI_processed > 0;
+	run("SELECT active::text, plugin FROM pg_catalog.pg_replication_slots"
+		" WHERE slot_name = $1", 1, types, values);
+	if (SPI_processed == 0)
+		return false;			/* the server will say it */
+
+	plugin = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	if (plugin == NULL || strcmp(plugin, "wal2kafka") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("replication slot \"%s\" is not one of wal2kafka",
+						NameStr(*slot)),
+				 plugin ? errdetail("Its output plugin is \"%s\".", plugin) :
+				 errdetail("It is a physical slot.")));
+	return strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+				  "true") == 0;
 }
 
 /*
@@ -141,29 +152,48 @@ drop_slot(Name slot)
 	run("SELECT pg_catalog.pg_drop_replication_slot($1)", 1, types, values);
 }
 
-/* Leaves the frames in SPI_tuptable and returns their number. */
-static uint64
-fetch_frames(Name slot, int32 limit, ArrayType *options)
+/*
+ * Appends the records of the slot's next frames.  False: the limit was reached
+ * before there were enough.  Through a cursor, since a transaction may be
+ * larger than memory and the server returns it whole.
+ */
+static bool
+peek_frames(Name slot, int32 limit, ArrayType *options, int32 max,
+			ReturnSetInfo *result)
 {
 	Oid			types[] = {NAMEOID, INT4OID, TEXTARRAYOID};
 	Datum		values[] = {
 		NameGetDatum(slot), Int32GetDatum(limit), PointerGetDatum(options)
 	};
+	int64		frames = 0;
+	int64		records = 0;
+	Portal		portal;
 
-	run("SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("
-		"$1, NULL, $2, VARIADIC"
-		" ARRAY['proto_version', '1'] OPERATOR(pg_catalog.||) $3)",
-		lengthof(values), types, values);
-	return SPI_processed;
+	portal = SPI_cursor_open_with_args(NULL,
+									   "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("
+									   "$1, NULL, $2, VARIADIC"
+									   " ARRAY['proto_version', '1'] OPERATOR(pg_catalog.||) $3)",
+									   lengthof(values), types, values, NULL,
+									   false, 0);
+	do
+	{
+		SPI_freetuptable(SPI_tuptable);
+		SPI_cursor_fetch(portal, true, FRAMES_AT_ONCE);
+		frames += SPI_processed;
+		records += put_frames(max - records, result);
+	} while (SPI_processed > 0 && records < max);
+	SPI_cursor_close(portal);
+	return records >= max || frames < limit;
 }
 
+/* Of the frames in SPI_tuptable, at most "max" records. */
 static int64
-put_frames(uint64 count, int64 max, Tuplestorestate *rows, TupleDesc desc)
+put_frames(int64 max, ReturnSetInfo *result)
 {
 	int64		records = 0;
 	uint64		i;
 
-	for (i = 0; i < count && records < max; i++)
+	for (i = 0; i < SPI_processed && records < max; i++)
 	{
 		bool		isnull;
 		bytea	   *frame;
@@ -173,7 +203,8 @@ put_frames(uint64 count, int64 max, Tuplestorestate *rows, TupleDesc desc)
 											  &isnull));
 		records += wal2kafka_unframe_rows(VARDATA_ANY(frame),
 										  VARSIZE_ANY_EXHDR(frame),
-										  max - records, rows, desc);
+										  max - records, result->setResult,
+										  result->setDesc);
 	}
 	return records;
 }

@@ -140,6 +140,12 @@ SELECT * FROM wal2kafka.peek_changes('peek', 1, 'fields');
 SELECT * FROM wal2kafka.peek_changes('peek', 0);
 SELECT * FROM wal2kafka.peek_changes('peek', -1);
 SELECT * FROM wal2kafka.peek_changes('nowhere');
+SELECT 'made' FROM pg_create_logical_replication_slot('peek_other', 'pgoutput');
+SELECT * FROM wal2kafka.peek_changes('peek_other');
+SELECT pg_drop_replication_slot('peek_other');
+SELECT 'made' FROM pg_create_physical_replication_slot('peek_other');
+SELECT * FROM wal2kafka.peek_changes('peek_other');
+SELECT pg_drop_replication_slot('peek_other');
 -- an error that is caught leaves the slot free, one after it leaves it there
 CREATE FUNCTION try() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
