@@ -99,7 +99,7 @@ static void
 append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			 Wal2KafkaColumn *column, Datum value, bool json)
 {
-	struct varlena *varlena;
+	struct varlena *packed;
 	char	   *text;
 
 	encoder->column = column->name;
@@ -114,8 +114,8 @@ append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			append_integer(out, column, value);
 			break;
 		case OUTPUT_TEXT:
-			varlena = PG_DETOAST_DATUM_PACKED(value);
-			append_text(out, VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena),
+			packed = PG_DETOAST_DATUM_PACKED(value);
+			append_text(out, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed),
 						json, encoder->charset);
 			break;
 		case OUTPUT_BYTEA:
