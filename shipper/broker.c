@@ -20,7 +20,7 @@
 #include "mem.h"
 #include "producer.h"
 
-#define ANSWER_TIMEOUT	6000	/* ms, for the cluster */
+#define ANSWER_TRIES	6		/* of a second each, for the cluster */
 #define CONNECT_TIMEOUT	3000	/* ms, for one address */
 #define DESCRIBE_TIMEOUT 3000	/* ms, for the topics' settings */
 #define SHOWN			20		/* missing topics before they are counted */
@@ -29,6 +29,7 @@
 struct complaint
 {
 	rd_kafka_resp_err_t code;
+	bool		all_down;		/* every bootstrap server was tried in vain */
 	char		text[512];
 };
 
@@ -39,9 +40,12 @@ keep_complaint(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 
 	(void) rk;
 	/* "all brokers down" says less than what came before it */
-	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
-		complaint->text[0] != '\0')
-		return;
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+	{
+		complaint->all_down = true;
+		if (complaint->text[0] != '\0')
+			return;
+	}
 	complaint->code = (rd_kafka_resp_err_t) err;
 	snprintf(complaint->text, sizeof(complaint->text), "%s", reason);
 }
@@ -391,11 +395,30 @@ report_silence(const struct config *cfg, rd_kafka_resp_err_t err,
 	report_remedy(report, "%s", complaint_remedy(complaint->code));
 }
 
+/* Waits for a broker, but not long when each of them has refused. */
+static rd_kafka_resp_err_t
+ask(rd_kafka_t *rk, const struct complaint *complaint,
+	const struct rd_kafka_metadata **metadata)
+{
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+
+	for (int i = 0; i < ANSWER_TRIES; i++)
+	{
+		err = rd_kafka_metadata(rk, 1, NULL, metadata, 1000);
+		while (rd_kafka_poll(rk, 0) > 0)
+			;
+		if (err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+			(i > 0 && complaint->all_down))
+			break;
+	}
+	return err;
+}
+
 void
 broker_check(const struct config *cfg, const struct names *topics,
 			 struct report *report)
 {
-	struct complaint complaint = {RD_KAFKA_RESP_ERR_NO_ERROR, ""};
+	struct complaint complaint = {RD_KAFKA_RESP_ERR_NO_ERROR, false, ""};
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_resp_err_t err;
 	rd_kafka_t *rk = open_client(cfg, &complaint, report);
@@ -403,9 +426,7 @@ broker_check(const struct config *cfg, const struct names *topics,
 	check_collisions(topics, report);
 	if (rk == NULL)
 		return;
-	err = rd_kafka_metadata(rk, 1, NULL, &metadata, ANSWER_TIMEOUT);
-	while (rd_kafka_poll(rk, 0) > 0)
-		;
+	err = ask(rk, &complaint, &metadata);
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		report_silence(cfg, err, &complaint, report);
 	else

@@ -67,6 +67,27 @@ check_wal_level(struct server *server, struct report *report)
 	return enough;
 }
 
+/* Up to 15 a standby cannot decode at all. */
+static void
+check_recovery(struct server *server, struct report *report)
+{
+	struct rows *rows = server_query(server, "SELECT pg_is_in_recovery()", 0,
+									 NULL);
+
+	if (rows != NULL && rows_bool(rows, 0, 0) &&
+		server_version(server) < 160000)
+	{
+		char	   *remedy = slot_remedy(server, SLOT_STANDBY);
+
+		report_problem(report, "the server is a standby, and PostgreSQL %d "
+					   "does not decode on one",
+					   server_version(server) / 10000);
+		report_remedy(report, "%s", remedy);
+		free(remedy);
+	}
+	rows_free(rows);
+}
+
 static bool
 check_free(struct server *server, const char *what, const char *setting,
 		   const char *used_sql, struct report *report)
@@ -153,17 +174,10 @@ check_slot(struct server *server, const struct config *cfg,
 }
 
 static void
-set_timeout(struct server *server, const char *timeout)
-{
-	rows_free(server_query(server, "SELECT set_config('statement_timeout',"
-						   " $1, false)", 1, &timeout));
-}
-
-static void
 report_refusal(struct server *server, enum slot_refusal refusal,
 			   struct report *report)
 {
-	char	   *error = mem_strdup(server_error(server));
+	const char *error = server_error(server);
 	char	   *remedy = slot_remedy(server, refusal);
 
 	if (refusal == SLOT_NOT_ALLOWED)
@@ -178,7 +192,6 @@ report_refusal(struct server *server, enum slot_refusal refusal,
 	if (*remedy != '\0')
 		report_remedy(report, "%s", remedy);
 	free(remedy);
-	free(error);
 }
 
 /*
@@ -191,13 +204,13 @@ check_plugin(struct server *server, struct report *report)
 	char	   *name = mem_format("wal2kafka_check_%ld", (long) getpid());
 	enum slot_refusal refusal;
 
-	set_timeout(server, PROBE_TIMEOUT);
+	server_timeout(server, PROBE_TIMEOUT);
 	refusal = slot_create(server, name, true);
+	server_timeout(server, "0");
 	if (refusal == SLOT_MADE || refusal == SLOT_TIMEOUT)
 		report_ok(report, "plugin " SLOT_PLUGIN " is installed and allowed");
 	else
 		report_refusal(server, refusal, report);
-	set_timeout(server, "0");
 	if (refusal == SLOT_MADE)
 	{
 		const char *params[] = {name};
@@ -219,6 +232,7 @@ check_decoding(struct server *server, const struct config *cfg,
 	bool		active;
 	bool		room = true;
 
+	check_recovery(server, report);
 	check_slot(server, cfg, report, &exists, &active);
 	if (!exists)
 		room = check_free(server, "replication slots",
@@ -338,8 +352,12 @@ check_count(const struct config *cfg, const struct capture *capture,
 }
 
 static void
-check_identity(const struct capture *capture, struct report *report)
+check_identity(const struct config *cfg, const struct capture *capture,
+			   struct report *report)
 {
+	const char *why = *cfg->publication != '\0' ?
+		"once published, the server refuses to update or delete its rows" :
+		"readers cannot tell which row an update or delete is about";
 	int			found = 0;
 
 	for (size_t i = 0; i < capture->count; i++)
@@ -348,9 +366,8 @@ check_identity(const struct capture *capture, struct report *report)
 
 		if (table->full || table->identity.count > 0 || found++ >= SHOWN)
 			continue;
-		report_problem(report, "table %s has no replica identity: readers "
-					   "cannot tell which row an update or delete is about",
-					   table->shown);
+		report_problem(report, "table %s has no replica identity: %s",
+					   table->shown, why);
 		report_remedy(report, "Add a primary key, or: ALTER TABLE %s REPLICA "
 					  "IDENTITY FULL;", table->shown);
 	}
@@ -410,7 +427,7 @@ check_tables(struct server *server, const struct config *cfg,
 	if (!capture_read(server, cfg, report, capture))
 		return;
 	check_count(cfg, capture, report);
-	check_identity(capture, report);
+	check_identity(cfg, capture, report);
 	check_keys(capture, report);
 	check_toast(capture, report);
 }

@@ -450,6 +450,14 @@ server_ask(struct server *server, const char *what, const char *sql,
 	return rows;
 }
 
+void
+server_timeout(struct server *server, const char *timeout)
+{
+	PQclear(PQexecParams(server->conn, "SELECT set_config("
+						 "'statement_timeout', $1, false)", 1, NULL,
+						 &timeout, NULL, NULL, 0));
+}
+
 enum exit_status
 server_status(const struct server *server)
 {

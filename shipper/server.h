@@ -51,6 +51,9 @@ extern struct rows *server_ask(struct server *server, const char *what,
 							   const char *sql, int count,
 							   const char *const *params);
 
+/* Sets statement_timeout, "0" for none; server_error() stays. */
+extern void server_timeout(struct server *server, const char *timeout);
+
 /* How to leave after the last query failed. */
 extern enum exit_status server_status(const struct server *server);
 

@@ -19,6 +19,9 @@
 #include "server.h"
 #include "slot.h"
 
+/* until init says what a new slot waits for */
+#define PATIENCE	"3s"
+
 /* --- before streaming ------------------------------------------------ */
 
 static enum exit_status
@@ -237,15 +240,47 @@ refused(struct server *server, const char *name, enum slot_refusal refusal)
 	return refusal == SLOT_OTHER ? status : EXIT_PERSON;
 }
 
+/* Who holds a transaction that is older than the slot would be. */
+static void
+name_blockers(struct server *server)
+{
+	static const char sql[] =
+	"SELECT l.pid, coalesce(nullif(a.application_name, ''), 'unknown'),"
+	" coalesce(date_trunc('second', now() - a.xact_start)::text, 'unknown')"
+	" FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid"
+	" WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'"
+	" AND l.granted AND l.pid <> pg_backend_pid() ORDER BY 3 DESC LIMIT 5";
+	struct rows *rows = server_query(server, sql, 0, NULL);
+
+	for (int i = 0; rows != NULL && i < rows_count(rows); i++)
+		log_warning("a new slot waits for the transaction of process %s "
+					"(application %s, open for %s)", rows_text(rows, i, 0),
+					rows_text(rows, i, 1), rows_text(rows, i, 2));
+	rows_free(rows);
+}
+
+/* Tries for a while, then names who is in the way and waits. */
+static enum slot_refusal
+create_patiently(struct server *server, const char *name)
+{
+	enum slot_refusal refusal;
+
+	server_timeout(server, PATIENCE);
+	refusal = slot_create(server, name, false);
+	server_timeout(server, "0");
+	if (refusal != SLOT_TIMEOUT)
+		return refusal;
+	name_blockers(server);
+	return slot_create(server, name, false);
+}
+
 static enum exit_status
 create_slot(struct server *server, const char *name)
 {
 	enum slot_refusal refusal;
 	struct slot slot;
 
-	log_info("creating replication slot \"%s\"; this waits for transactions "
-			 "that run now", name);
-	refusal = slot_create(server, name, false);
+	refusal = create_patiently(server, name);
 	if (refusal != SLOT_MADE)
 		return refused(server, name, refusal);
 	if (!slot_read(server, name, &slot))

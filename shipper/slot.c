@@ -179,9 +179,12 @@ refusal_of(const char *sqlstate, bool replication)
 		return replication ? SLOT_NOT_ALLOWED : SLOT_NO_REPLICATION;
 	if (strcmp(sqlstate, "58P01") == 0 || strcmp(sqlstate, "XX000") == 0)
 		return SLOT_NOT_INSTALLED;
-	if (strcmp(sqlstate, "55000") == 0 || strcmp(sqlstate, "0A000") == 0 ||
-		strcmp(sqlstate, "53400") == 0)
-		return SLOT_NOT_READY;
+	if (strcmp(sqlstate, "55000") == 0)
+		return SLOT_WAL_LEVEL;
+	if (strcmp(sqlstate, "53400") == 0)
+		return SLOT_NO_ROOM;
+	if (strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "25006") == 0)
+		return SLOT_STANDBY;
 	if (strcmp(sqlstate, "57014") == 0)
 		return SLOT_TIMEOUT;
 	return SLOT_OTHER;
@@ -256,10 +259,18 @@ slot_remedy(struct server *server, enum slot_refusal refusal)
 							  "server, where \"pg_config --pkglibdir\" "
 							  "points (\"make install\"); no restart is "
 							  "needed.", server_version(server) / 10000);
-		case SLOT_NOT_READY:
-			return mem_strdup("Run \"wal2kafka check\", which looks at "
-							  "wal_level, max_replication_slots and "
-							  "max_wal_senders.");
+		case SLOT_WAL_LEVEL:
+			return mem_strdup("ALTER SYSTEM SET wal_level = logical; then "
+							  "restart the server.");
+		case SLOT_NO_ROOM:
+			return mem_strdup("Drop a slot that nobody needs (see "
+							  "pg_replication_slots), or raise "
+							  "max_replication_slots and restart the "
+							  "server.");
+		case SLOT_STANDBY:
+			return mem_strdup("Connect to the primary: several hosts and "
+							  "target_session_attrs=read-write in the "
+							  "conninfo.");
 		case SLOT_TIMEOUT:
 			return mem_strdup("A slot waits for every transaction that runs "
 							  "when it is made; look for old ones in "

@@ -50,7 +50,9 @@ enum slot_refusal
 	SLOT_NO_REPLICATION,		/* the role lacks the attribute */
 	SLOT_NOT_ALLOWED,			/* output_plugin_libraries */
 	SLOT_NOT_INSTALLED,			/* no such library, or of another major */
-	SLOT_NOT_READY,				/* wal_level, standby, no free slot */
+	SLOT_WAL_LEVEL,				/* the WAL lacks what decoding needs */
+	SLOT_NO_ROOM,				/* max_replication_slots */
+	SLOT_STANDBY,				/* a standby that cannot decode */
 	SLOT_TIMEOUT,				/* got as far as waiting for transactions */
 	SLOT_OTHER,
 };

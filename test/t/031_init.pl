@@ -157,4 +157,22 @@ command_like($pub, 'drop --yes --publication', 3,
 command_like(shipper(publication => 'cdc', user => superuser()), 'drop --yes --publication', 0,
 	qr/slot "wal2kafka" does not exist.*publication "cdc" dropped/s, 'drop again');
 
+# a new slot waits for older transactions, and says for whose
+my $holder = spawn(launch_dir() . '/holder.log', 'psql', '-XAtq', '-d',
+	$node->connstr('app') . ' application_name=holder', '-c',
+	'DO $$BEGIN PERFORM pg_current_xact_id(), pg_sleep(300); END$$');
+my $blocker = q{SELECT pid FROM pg_stat_activity
+	WHERE application_name = 'holder' AND backend_xid IS NOT NULL};
+wait_until('a transaction is open', sub { $node->safe_psql('app', $blocker) });
+my $holder_pid = $node->safe_psql('app', $blocker);
+my $log  = launch_dir() . '/waiting.log';
+spit($log, '');
+my $init = spawn($log, $plain->{program}, 'init', '-c', $plain->{file});
+wait_until('init says what it waits for',
+	sub { slurp($log) =~ /waits for the transaction of process $holder_pid/ });
+pass('init names the process that a new slot waits for');
+$node->safe_psql('app', "SELECT pg_terminate_backend($holder_pid)");
+is(reap($init), 0, 'and ends when that has gone');
+reap($holder);
+
 done_testing();

@@ -191,6 +191,19 @@ SKIP:
 		'small records only' => [ qr/topic "big" takes records of at most 2000 bytes/, qr/max\.message\.bytes/ ]);
 }
 
+# a standby
+SKIP:
+{
+	skip 'decodes on a standby', 2 if $node->pg_version >= 16;
+	$node->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, 'base', has_streaming => 1);
+	$standby->start;
+	finds(check('standby', 3, conninfo => $standby->connstr('app') . ' user=shipper'),
+		'standby' => [ qr/the server is a standby/, qr/target_session_attrs=read-write/ ]);
+	$standby->stop;
+}
+
 # neither side there: both are named
 $node->stop;
 my $none = check('no server', 3);
