@@ -61,7 +61,7 @@ static char *start_command(const struct stream *stream, lsn_t start,
 static void add_option(char **command, const char *name, const char *value);
 static char *publication_names(const char *list);
 static enum stream_event copy_ended(struct stream *stream);
-static bool refuse_message(struct stream *stream, char kind, int size);
+static void refuse_message(struct stream *stream, char kind, int size);
 static void fail_result(struct stream *stream, const char *what,
 						const PGresult *result);
 static void fail_connection(struct stream *stream, const char *what);
@@ -539,13 +539,14 @@ static enum stream_event
 copy_ended(struct stream *stream)
 {
 	PGresult   *result = PQgetResult(stream->conn);
+	ExecStatusType status = PQresultStatus(result);
 
-	if (result != NULL && PQresultStatus(result) == PGRES_COPY_IN)
+	if (status == PGRES_COMMAND_OK || status == PGRES_COPY_IN)
 	{
 		log_warning("the server has ended the stream");
 		stream->reaction = REACTION_WAIT;
 	}
-	else if (result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR)
+	else if (result != NULL)
 		fail_result(stream, "the stream broke", result);
 	else
 		fail_connection(stream, "lost the connection to the server");
@@ -553,13 +554,12 @@ copy_ended(struct stream *stream)
 	return STREAM_LOST;
 }
 
-static bool
+static void
 refuse_message(struct stream *stream, char kind, int size)
 {
 	log_error("unexpected message from the server: type 0x%02x, %d bytes",
 			  (unsigned char) kind, size);
 	stream->reaction = REACTION_REPEAT;
-	return false;
 }
 
 static void
