@@ -148,6 +148,25 @@ like(error_of($standby, q(SECURITY LABEL ON TABLE shop.orders IS NULL)),
 	'in neither way');
 $standby->stop;
 
+# --- a database that is not UTF8 shows what is sent in its own encoding ---
+for my $encoding (qw(LATIN1 SQL_ASCII))
+{
+	my $db = lc "db_$encoding";
+	sql('postgres', "CREATE DATABASE $db ENCODING $encoding
+		LOCALE 'C' TEMPLATE template0");
+	sql($db, $_) for 'CREATE EXTENSION wal2kafka',
+	  'CREATE TABLE t (id text PRIMARY KEY)',
+	  "SELECT pg_create_logical_replication_slot('$db', 'wal2kafka')",
+	  q(INSERT INTO t VALUES (convert_from('\xc3b6', 'UTF8')));
+	my $shown = "key = convert_from('\\xc3b6', 'UTF8')
+		AND value ~ convert_from('\\x22c3b622', 'UTF8')";
+	is(sql($db, "SELECT $shown FROM wal2kafka.peek_changes('$db')"),
+		't', "peek in $encoding");
+	is(sql($db, "SELECT $shown FROM wal2kafka.preview('t')"),
+		't', "preview in $encoding");
+	is(sql($db, "SELECT pg_drop_replication_slot('$db')"), '', 'done');
+}
+
 # --- a slot that somebody reads ---
 sql('shop', q(SELECT pg_create_logical_replication_slot('busy', 'wal2kafka')));
 my $received = launch_dir() . '/received';

@@ -10,16 +10,19 @@ use Exporter 'import';
 use Wal2Kafka::Test;
 use Wal2Kafka::Cluster;
 
-our @EXPORT = qw(new_extension_server);
+our @EXPORT = qw(new_extension_server programs_dir);
+
+my $programs;
 
 sub use_relocated_server
 {
+	# the relocated pg_config names other folders
+	return if $programs;
 	my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
 	chomp(my $bindir = `$pg_config --bindir`);
-	my $top      = top_dir();
-	my $programs = "$top/tmp_install$bindir";
+	my $top = top_dir();
 
-	return if $ENV{PATH} =~ /^\Q$programs\E:/;
+	$programs = "$top/tmp_install$bindir";
 	if (!-x "$programs/postgres")
 	{
 		system("make -s -C '$top' -f pgxs.mk tmp_install with_llvm=no "
@@ -29,6 +32,9 @@ sub use_relocated_server
 	$ENV{PATH} = "$programs:$ENV{PATH}";
 	return;
 }
+
+# Where that server's programs are.
+sub programs_dir { return $programs; }
 
 # As new_server.  The library is found in one place only: two copies of it in
 # one process would be two providers of labels.
