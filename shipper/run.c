@@ -31,7 +31,7 @@
 #define RECORDS_MAX			100000	/* outstanding; bounds librdkafka's memory */
 #define STATUS_MS			1000
 #define STATUS_MOVED_MS		100	/* while deliveries are outstanding */
-#define STATUS_IDLE_MS		10	/* when the last one has come */
+#define STATUS_IDLE_MS		1	/* when the last one has come */
 #define STATISTICS_MS		60000
 #define DELAY_MIN_MS		1000
 #define DELAY_MAX_MS		60000
@@ -424,8 +424,12 @@ open_stream(struct run *run)
 		cursor_connect(&run->cursor);
 		if (stream_start(run->stream, run->ledger.confirmable, routes))
 		{
-			log_info("streaming slot \"%s\" from " LSN_FORMAT,
-					 run->config->slot, LSN_ARGS(run->ledger.confirmable));
+			if (run->ledger.confirmable == LSN_INVALID)
+				log_info("streaming slot \"%s\" from where it stands",
+						 run->config->slot);
+			else
+				log_info("streaming slot \"%s\" from " LSN_FORMAT,
+						 run->config->slot, LSN_ARGS(run->ledger.confirmable));
 			run->worked = true;
 			run->opened_at = run->progress_at = clock_ms();
 			run->status_at = 0;
