@@ -31,13 +31,15 @@ $shipper->init;
 
 # --- at the start ---
 $kafka->stop;
-my $before = slot_field($node, $slot, 'confirmed_flush_lsn');
-$node->safe_psql('postgres', q{INSERT INTO t SELECT g, 0, 'a' FROM generate_series(1, 100) g});
+my $lsn = $node->safe_psql('postgres', <<'EOF');
+INSERT INTO t SELECT g, 0, 'a' FROM generate_series(1, 100) g;
+SELECT pg_current_wal_lsn();
+EOF
 $shipper->start;
 my $port = ($kafka->brokers =~ /:(\d+)$/)[0];
 $shipper->wait_for_log(qr/$port/);
 pass('the log names the broker that does not answer');
-is(slot_field($node, $slot, 'confirmed_flush_lsn'), $before, 'nothing is confirmed');
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'nothing is confirmed');
 $kafka->start;
 $kafka->wait_for_count(100, 'public.t');
 wait_for_slot($node, $slot);
@@ -45,8 +47,9 @@ pass('everything arrives when Kafka does');
 
 # --- in the middle ---
 $kafka->kill9;
-my $lsn = $node->safe_psql('postgres', <<'EOF');
-INSERT INTO t SELECT g, 0, repeat('b', 1000) FROM generate_series(101, 10000) g;
+my $rows = $kafka->is_mock ? 1000 : 10000;    # the mock keeps only 5 MB
+$lsn = $node->safe_psql('postgres', <<"EOF");
+INSERT INTO t SELECT g, 0, repeat('b', 1000) FROM generate_series(101, $rows) g;
 SELECT pg_current_wal_lsn();
 EOF
 my $begin = time();

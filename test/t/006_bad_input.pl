@@ -65,11 +65,15 @@ like($alien->log, qr/"theirs".*test_decoding/s, 'slot and plugin are named');
 my $main = shipper('main', 'p');
 $main->init;
 $node->safe_psql('postgres', q{INSERT INTO t VALUES (1)});
-$main->start;
-is($main->wait_exit, 3, 'no such topic: status 3');
-like($main->log, qr/"public\.t"/, 'the topic is named');
-like($main->log, qr/kafka-topics.*--create.*public\.t/s, 'with the command that makes it');
-ok(!exists { $kafka->topics }->{'public.t'}, 'the broker was not made to create it');
+SKIP:
+{
+	skip 'the mock creates topics by itself', 4 if $kafka->is_mock;
+	$main->start;
+	is($main->wait_exit, 3, 'no such topic: status 3');
+	like($main->log, qr/"public\.t"/, 'the topic is named');
+	like($main->log, qr/kafka-topics.*--create.*public\.t/s, 'with the command that makes it');
+	ok(!exists { $kafka->topics }->{'public.t'}, 'the broker was not made to create it');
+}
 $kafka->create_topic('public.t', 2);
 $main->start;
 $kafka->wait_for_count(1, 'public.t');
