@@ -1,7 +1,6 @@
 /*
  * functions.c
- *		SQL functions that set and show routes, and the event trigger that
- *		makes plain SECURITY LABEL work and keeps labels from being orphaned.
+ *		SQL functions that set and show routes.
  */
 #include "postgres.h"
 
@@ -13,16 +12,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
 #include "commands/seclabel.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -35,7 +31,6 @@
 PG_FUNCTION_INFO_V1(wal2kafka_set_route);
 PG_FUNCTION_INFO_V1(wal2kafka_reset_route);
 PG_FUNCTION_INFO_V1(wal2kafka_label_route);
-PG_FUNCTION_INFO_V1(wal2kafka_ddl_command_start);
 
 static Relation open_for_labels(FunctionCallInfo fcinfo, const char *function);
 static List *key_from_array(Relation relation, ArrayType *array);
@@ -47,8 +42,6 @@ static void set_labels(Relation relation, const char *topic, List *key);
 static void set_label(Relation relation, int subid, const char *label);
 static ArrayType *array_from_names(List *names);
 static char *label_source(Oid relid, Oid source);
-static bool drops_extension(Node *parsetree);
-static bool labels_exist(void);
 
 /* ---- setting ---- */
 
@@ -358,63 +351,4 @@ label_source(Oid relid, Oid source)
 	return psprintf("label of %s",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)),
 											   get_rel_name(source)));
-}
-
-/* ---- event trigger ---- */
-
-/*
- * Fires before SECURITY LABEL and what may drop the extension.  For the former
- * nothing is left to do: calling the function has loaded the library, and that
- * registered the provider; the table's owner could not have loaded it by hand.
- */
-Datum
-wal2kafka_ddl_command_start(PG_FUNCTION_ARGS)
-{
-	EventTriggerData *event;
-
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		elog(ERROR, "not fired by the event trigger manager");
-
-	event = (EventTriggerData *) fcinfo->context;
-	if (drops_extension(event->parsetree) && labels_exist())
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop extension \"wal2kafka\" because tables have routes"),
-				 errdetail("Labels without the library that knows them stop pg_upgrade and restores."),
-				 errhint("To remove them: SELECT wal2kafka.reset_route(oid) FROM (SELECT DISTINCT objoid FROM pg_seclabel WHERE provider = 'wal2kafka') AS labelled(oid);")));
-	PG_RETURN_NULL();
-}
-
-/* By its own name or by its schema's, which is the same. */
-static bool
-drops_extension(Node *parsetree)
-{
-	DropStmt   *drop = (DropStmt *) parsetree;
-	ListCell   *cell;
-
-	if (!IsA(parsetree, DropStmt) ||
-		(drop->removeType != OBJECT_EXTENSION &&
-		 drop->removeType != OBJECT_SCHEMA))
-		return false;
-	foreach(cell, drop->objects)
-		if (strcmp(strVal(lfirst(cell)), "wal2kafka") == 0)
-			return true;
-	return false;
-}
-
-static bool
-labels_exist(void)
-{
-	Relation	seclabel = table_open(SecLabelRelationId, AccessShareLock);
-	bool		found = false;
-	ScanKeyData key;
-	SysScanDesc scan;
-
-	ScanKeyInit(&key, Anum_pg_seclabel_provider, BTEqualStrategyNumber,
-				F_TEXTEQ, CStringGetTextDatum(WAL2KAFKA_LABEL_PROVIDER));
-	scan = systable_beginscan(seclabel, InvalidOid, false, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(seclabel, AccessShareLock);
-	return found;
 }

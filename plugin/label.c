@@ -1,6 +1,8 @@
 /*
  * label.c
- *		The label provider: what is accepted, and on what.
+ *		The label provider: what is accepted, and on what; and the event
+ *		trigger that makes plain SECURITY LABEL work and keeps labels from being
+ *		orphaned.
  *
  * The library is loaded into ordinary sessions to check labels, so nothing
  * here depends on logical decoding.  The rules may grow laxer in later
@@ -8,13 +10,22 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_seclabel.h"
+#include "commands/event_trigger.h"
 #include "commands/seclabel.h"
+#include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "label.h"
 #include "topicname.h"
@@ -23,8 +34,12 @@
 #define TOPIC_LABEL		"topic="
 #define KEY_LABEL		"key="
 
+PG_FUNCTION_INFO_V1(wal2kafka_ddl_command_start);
+
 static void check_object(const ObjectAddress *object);
 static void check_text(const ObjectAddress *object, const char *label);
+static bool drops_extension(Node *parsetree);
+static bool labels_exist(void);
 
 void
 wal2kafka_register_label_provider(void)
@@ -129,4 +144,61 @@ check_text(const ObjectAddress *object, const char *label)
 				 errmsg("invalid security label \"%s\" for %s",
 						label, getObjectDescription(object, false)),
 				 errdetail("The label of a column is \"key=N\", where N is its place in the key: 1, 2, ...")));
+}
+
+/*
+ * Fires before SECURITY LABEL and what may drop the extension.  For the former
+ * nothing is left to do: calling the function has loaded the library, and that
+ * registered the provider; the table's owner could not have loaded it by hand.
+ */
+Datum
+wal2kafka_ddl_command_start(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *event;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		elog(ERROR, "not fired by the event trigger manager");
+
+	event = (EventTriggerData *) fcinfo->context;
+	if (drops_extension(event->parsetree) && labels_exist())
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop extension \"wal2kafka\" because tables have routes"),
+				 errdetail("Labels without the library that knows them stop pg_upgrade and restores."),
+				 errhint("To remove them: SELECT wal2kafka.reset_route(oid) FROM (SELECT DISTINCT objoid FROM pg_seclabel WHERE provider = 'wal2kafka') AS labelled(oid);")));
+	PG_RETURN_NULL();
+}
+
+/* By its own name or by its schema's, which is the same. */
+static bool
+drops_extension(Node *parsetree)
+{
+	DropStmt   *drop = (DropStmt *) parsetree;
+	ListCell   *cell;
+
+	if (!IsA(parsetree, DropStmt) ||
+		(drop->removeType != OBJECT_EXTENSION &&
+		 drop->removeType != OBJECT_SCHEMA))
+		return false;
+	foreach(cell, drop->objects)
+		if (strcmp(strVal(lfirst(cell)), "wal2kafka") == 0)
+			return true;
+	return false;
+}
+
+static bool
+labels_exist(void)
+{
+	Relation	seclabel = table_open(SecLabelRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+
+	ScanKeyInit(&key, Anum_pg_seclabel_provider, BTEqualStrategyNumber,
+				F_TEXTEQ, CStringGetTextDatum(WAL2KAFKA_LABEL_PROVIDER));
+	scan = systable_beginscan(seclabel, InvalidOid, false, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(seclabel, AccessShareLock);
+	return found;
 }
