@@ -55,9 +55,10 @@ publication_create_sql(struct server *server, const char *name,
 					   const char *tables)
 {
 	char	   *quoted = server_identifier(server, name);
-	char	   *sql = mem_format("CREATE PUBLICATION %s FOR %s WITH (publish = "
-								 "'insert, update, delete');", quoted,
-								 tables ? tables : "TABLE SCHEMA.TABLE, ...");
+	char	   *sql = mem_format("CREATE PUBLICATION %s FOR %s WITH "
+								 "(publish = 'insert, update, delete');",
+								 quoted, tables ? tables :
+								 "TABLE SCHEMA.TABLE, ...");
 
 	free(quoted);
 	return sql;

@@ -303,7 +303,7 @@ report_failure(PGconn *conn, bool late)
 	return status;
 }
 
-/* A connection string that libpq cannot read is not shown: it holds secrets. */
+/* What libpq cannot read is not shown: it may hold secrets. */
 static bool
 conninfo_is_legal(const char *conninfo)
 {

@@ -1,0 +1,124 @@
+/*
+ * config_check.c
+ *		What must be set, and what values must look like together.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../plugin/topicname.h"
+#include "config.h"
+#include "mem.h"
+#include "names.h"
+
+static char *
+missing(const char *section, const char *key, const char *variable)
+{
+	return mem_format("key \"%s\" of section [%s] is missing; set it there "
+					  "or in WAL2KAFKA_%s", key, section, variable);
+}
+
+static char *
+check_slot_name(const char *slot)
+{
+	if (strspn(slot, "abcdefghijklmnopqrstuvwxyz0123456789_") ==
+		strlen(slot) && strlen(slot) <= NAMES_MAX_LENGTH)
+		return NULL;
+	return mem_format("\"slot\" cannot be \"%s\"; it must be at most %d of "
+					  "a-z, 0-9 and _", slot, NAMES_MAX_LENGTH);
+}
+
+static char *
+check_list(const char *key, const char *value)
+{
+	struct names names;
+
+	if (*value == '\0')
+		return NULL;
+	if (!names_parse(&names, value, ','))
+		return mem_format("\"%s\" cannot be \"%s\"; it must be names "
+						  "separated by commas, in double quotes where SQL "
+						  "needs them", key, value);
+	names_free(&names);
+	return NULL;
+}
+
+static char *
+check_route(const struct config_route *route)
+{
+	struct names names;
+	bool		is_table = names_parse(&names, route->table, '.') &&
+		names.count <= 2;
+	char	   *error;
+
+	names_free(&names);
+	if (!is_table)
+		return mem_format("[route %s]: not a table; write [route TABLE] or "
+						  "[route SCHEMA.TABLE], in double quotes where SQL "
+						  "needs them", route->table);
+	if (route->topic == NULL && route->key == NULL)
+		return mem_format("[route %s] sets neither \"topic\" nor \"key\"",
+						  route->table);
+	if (route->topic != NULL && !topic_name_is_legal(route->topic))
+		return mem_format("[route %s]: \"topic\" cannot be \"%s\"; Kafka "
+						  "takes at most %d of A-Z, a-z, 0-9, \".\", \"_\" "
+						  "and \"-\"", route->table, route->topic,
+						  TOPIC_NAME_MAX);
+	if (route->key == NULL)
+		return NULL;
+	error = check_list("key", *route->key ? route->key : ",");
+	if (error != NULL)
+	{
+		char	   *full = mem_format("[route %s]: %s", route->table, error);
+
+		free(error);
+		return full;
+	}
+	return NULL;
+}
+
+static char *
+check_postgres(const struct config *cfg)
+{
+	char	   *error;
+
+	if (*cfg->conninfo == '\0')
+		return missing("postgres", "conninfo", "POSTGRES_CONNINFO");
+	if (*cfg->slot == '\0')
+		return missing("postgres", "slot", "POSTGRES_SLOT");
+	if ((error = check_slot_name(cfg->slot)) != NULL ||
+		(error = check_list("publication", cfg->publication)) != NULL)
+		return error;
+	if (*cfg->publication_tables != '\0' && *cfg->publication == '\0')
+		return mem_strdup("\"publication_tables\" is set and "
+						  "\"publication\" is not; name the publication to "
+						  "create");
+	if (*cfg->topic_prefix != '\0' && !topic_name_is_legal(cfg->topic_prefix))
+		return mem_format("\"topic_prefix\" cannot be \"%s\"; Kafka takes at "
+						  "most %d of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"",
+						  cfg->topic_prefix, TOPIC_NAME_MAX);
+	return NULL;
+}
+
+char *
+config_check(const struct config *cfg)
+{
+	char	   *error = check_postgres(cfg);
+
+	if (error != NULL)
+		return error;
+	if (cfg->sink == SINK_KAFKA &&
+		config_property(cfg, "bootstrap.servers") == NULL &&
+		config_property(cfg, "metadata.broker.list") == NULL &&
+		config_property(cfg, "test.mock.num.brokers") == NULL)
+		return missing("kafka", "bootstrap.servers",
+					   "KAFKA_BOOTSTRAP_SERVERS");
+	if (cfg->topic_partitions == 0 || cfg->topic_replication_factor == 0)
+		return mem_format("\"%s\" cannot be \"0\"; it must be -1 or at "
+						  "least 1", cfg->topic_partitions == 0 ?
+						  "topic_partitions" : "topic_replication_factor");
+	for (size_t i = 0; i < cfg->route_count; i++)
+		if ((error = check_route(&cfg->routes[i])) != NULL)
+			return error;
+	return NULL;
+}
+
