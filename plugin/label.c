@@ -147,9 +147,9 @@ check_text(const ObjectAddress *object, const char *label)
 }
 
 /*
- * Fires before SECURITY LABEL and what may drop the extension.  For the former
- * nothing is left to do: calling the function has loaded the library, and that
- * registered the provider; the table's owner could not have loaded it by hand.
+ * Fires before SECURITY LABEL and DROP EXTENSION.  For the former nothing is
+ * left to do: calling the function has loaded the library, and that registered
+ * the provider; the table's owner could not have loaded it by hand.
  */
 Datum
 wal2kafka_ddl_command_start(PG_FUNCTION_ARGS)
@@ -169,16 +169,13 @@ wal2kafka_ddl_command_start(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* By its own name or by its schema's, which is the same. */
 static bool
 drops_extension(Node *parsetree)
 {
 	DropStmt   *drop = (DropStmt *) parsetree;
 	ListCell   *cell;
 
-	if (!IsA(parsetree, DropStmt) ||
-		(drop->removeType != OBJECT_EXTENSION &&
-		 drop->removeType != OBJECT_SCHEMA))
+	if (!IsA(parsetree, DropStmt) || drop->removeType != OBJECT_EXTENSION)
 		return false;
 	foreach(cell, drop->objects)
 		if (strcmp(strVal(lfirst(cell)), "wal2kafka") == 0)

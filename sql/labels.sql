@@ -103,12 +103,11 @@ WHERE provider = 'wal2kafka' ORDER BY objname COLLATE "C";
 -- the extension stays while there are labels
 DROP EXTENSION wal2kafka;
 DROP EXTENSION IF EXISTS wal2kafka, plpgsql CASCADE;
-DROP SCHEMA wal2kafka CASCADE;
 SELECT wal2kafka.reset_route(oid) FROM (
 	SELECT DISTINCT objoid FROM pg_seclabel WHERE provider = 'wal2kafka'
 ) AS labelled(oid);
 SELECT count(*) FROM pg_seclabels WHERE provider = 'wal2kafka';
-DROP SCHEMA wal2kafka CASCADE;
+DROP EXTENSION wal2kafka;
 DROP EXTENSION IF EXISTS wal2kafka;
 
 SET client_min_messages = warning;
