@@ -84,15 +84,15 @@ is_deeply([ @$status{qw(slot exists active fault)} ],
 like($status->{lag_bytes}, qr/^\d+$/, 'lag is a number of bytes');
 
 # slots that are not ours
-my $allow = $known ? 'SET output_plugin_libraries = wal2kafka, test_decoding;' : '';
+my $allow = $known ? 'SET output_plugin_libraries = wal2kafka, pgoutput;' : '';
 $node->safe_psql('app', <<"EOF");
 $allow
-SELECT pg_create_logical_replication_slot('foreign_plugin', 'test_decoding');
+SELECT pg_create_logical_replication_slot('foreign_plugin', 'pgoutput');
 SELECT pg_create_logical_replication_slot('prepared', 'wal2kafka', false, true);
 SELECT pg_create_physical_replication_slot('physical');
 EOF
 for my $case (
-	[ foreign_plugin => qr/is of plugin "test_decoding", not of plugin "wal2kafka"/ ],
+	[ foreign_plugin => qr/is of plugin "pgoutput", not of plugin "wal2kafka"/ ],
 	[ physical       => qr/is of type "physical"/ ],
 	[ prepared       => qr/decodes two-phase commits/ ])
 {
