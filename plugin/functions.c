@@ -299,22 +299,22 @@ wal2kafka_label_route(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	char		topic[TOPIC_NAME_MAX + 1];
-	char	   *name = get_rel_name(relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *table = get_rel_name(relid);
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 	TupleDesc	desc;
 	Wal2KafkaRoute route;
 
-	/* dropped since the caller saw it */
-	if (name == NULL)
+	/* dropped since the caller saw it: no lock is taken, to show them all */
+	if (schema == NULL || table == NULL)
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
 	wal2kafka_route_read(relid, true, &route);
 	if (route.topic == NULL)
-		topic_name_default(topic, "",
-						   get_namespace_name(get_rel_namespace(relid)), name);
+		topic_name_default(topic, "", schema, table);
 
 	values[0] = CStringGetTextDatum(route.topic ? route.topic : topic);
 	values[2] = CStringGetTextDatum(route.topic ?
@@ -346,9 +346,12 @@ array_from_names(List *names)
 static char *
 label_source(Oid relid, Oid source)
 {
+	char	   *schema = get_namespace_name(get_rel_namespace(source));
+	char	   *table = get_rel_name(source);
+
 	if (source == relid)
 		return pstrdup("label");
-	return psprintf("label of %s",
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)),
-											   get_rel_name(source)));
+	if (schema == NULL || table == NULL)
+		return psprintf("label of %u", source);
+	return psprintf("label of %s", quote_qualified_identifier(schema, table));
 }

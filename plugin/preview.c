@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -50,8 +51,8 @@ typedef struct Preview
 PG_FUNCTION_INFO_V1(wal2kafka_preview);
 
 static void preview_init(Preview *preview, ReturnSetInfo *result);
-static void check_table(Oid relid);
-static void fetch_rows(Oid relid, int32 max);
+static void check_table(Relation relation);
+static void fetch_rows(Relation relation, int32 max);
 static void put_rows(Preview *preview);
 static Origin *find_origin(Preview *preview, Oid relid, TupleDesc query);
 static Origin *make_origin(Preview *preview, Oid relid, TupleDesc query);
@@ -63,14 +64,14 @@ static Datum text_from_utf8(StringInfo utf8);
 Datum
 wal2kafka_preview(PG_FUNCTION_ARGS)
 {
-	Oid			relid = PG_GETARG_OID(0);
+	Relation	relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
 	Preview		preview = {0};
 	int			level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	check_table(relid);
+	check_table(relation);
 	SPI_connect();
-	fetch_rows(relid, PG_GETARG_INT32(1));
+	fetch_rows(relation, PG_GETARG_INT32(1));
 
 	/* not before: the query, with its policies, is the caller's */
 	level = wal2kafka_session_pin_scoped();
@@ -79,6 +80,7 @@ wal2kafka_preview(PG_FUNCTION_ARGS)
 	wal2kafka_session_restore(level);
 
 	SPI_finish();
+	relation_close(relation, NoLock);
 	return (Datum) 0;
 }
 
@@ -95,25 +97,25 @@ preview_init(Preview *preview, ReturnSetInfo *result)
 }
 
 static void
-check_table(Oid relid)
+check_table(Relation relation)
 {
-	char		relkind = get_rel_relkind(relid);
+	char		relkind = relation->rd_rel->relkind;
 
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 relkind == '\0' ?
-				 errmsg("relation with OID %u does not exist", relid) :
-				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
+				 errmsg("\"%s\" is not a table",
+						RelationGetRelationName(relation)),
 				 errdetail("Only tables and partitioned tables are captured.")));
 }
 
 /* Leaves rows in SPI_tuptable: the table a row lies in, then its columns. */
 static void
-fetch_rows(Oid relid, int32 max)
+fetch_rows(Relation relation, int32 max)
 {
-	bool		partitioned = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
-	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
+	char	   *table = RelationGetRelationName(relation);
+	bool		partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(max)};
 	char	   *query;
@@ -122,7 +124,7 @@ fetch_rows(Oid relid, int32 max)
 	/* children by inheritance are tables of their own */
 	query = psprintf("SELECT tableoid, * FROM %s%s LIMIT $1",
 					 partitioned ? "" : "ONLY ",
-					 quote_qualified_identifier(schema, get_rel_name(relid)));
+					 quote_qualified_identifier(schema, table));
 	status = SPI_execute_with_args(query, lengthof(types), types, values, NULL,
 								   true, 0);
 	if (status != SPI_OK_SELECT)

@@ -155,8 +155,11 @@ key_names(Oid relid, List *columns)
 	foreach(cell, columns)
 	{
 		KeyColumn  *column = lfirst(cell);
+		char	   *name = get_attname(relid, column->attnum, true);
 
-		names = lappend(names, get_attname(relid, column->attnum, false));
+		/* dropped meanwhile: not while decoding */
+		if (name != NULL)
+			names = lappend(names, name);
 	}
 	list_free_deep(columns);
 	return names;

@@ -120,6 +120,7 @@ SELECT * FROM wal2kafka.preview('pg_class', 1);
 CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS id;
 SELECT * FROM wal2kafka.preview('fleeting');
 SELECT * FROM wal2kafka.preview('nowhere');
+SELECT * FROM wal2kafka.preview('0');
 SELECT * FROM wal2kafka.preview(NULL);
 
 SET client_min_messages = warning;

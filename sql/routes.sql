@@ -70,6 +70,8 @@ SELECT wal2kafka.set_route('mine', key => '{topic}');
 SELECT wal2kafka.set_route('orders_pkey', topic => 'orders');
 SELECT wal2kafka.set_route('pg_class', topic => 'orders');
 SELECT wal2kafka.set_route('0', topic => 'orders');
+SELECT wal2kafka.reset_route('0');
+SELECT * FROM wal2kafka.label_route('0');
 SELECT * FROM mine ORDER BY relation::text COLLATE "C";
 
 -- keys follow their columns
