@@ -29,6 +29,8 @@
 #include "record.h"
 #include "session.h"
 
+#define ROWS_AT_ONCE	1000
+
 /* A table that rows came from: the one asked for, or a partition of it */
 typedef struct Origin
 {
@@ -52,8 +54,8 @@ PG_FUNCTION_INFO_V1(wal2kafka_preview);
 
 static void preview_init(Preview *preview, ReturnSetInfo *result);
 static void check_table(Relation relation);
-static void fetch_rows(Relation relation, int32 max);
-static void put_rows(Preview *preview);
+static Portal open_rows(Relation relation, int32 max);
+static bool put_rows(Preview *preview);
 static Origin *find_origin(Preview *preview, Oid relid, TupleDesc query);
 static Origin *make_origin(Preview *preview, Oid relid, TupleDesc query);
 static void read_row(Origin *origin, HeapTuple tuple, TupleDesc query);
@@ -66,19 +68,18 @@ wal2kafka_preview(PG_FUNCTION_ARGS)
 {
 	Relation	relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
 	Preview		preview = {0};
-	int			level;
+	Portal		rows;
 
 	InitMaterializedSRF(fcinfo, 0);
 	check_table(relation);
-	SPI_connect();
-	fetch_rows(relation, PG_GETARG_INT32(1));
-
-	/* not before: the query, with its policies, is the caller's */
-	level = wal2kafka_session_pin_scoped();
 	preview_init(&preview, (ReturnSetInfo *) fcinfo->resultinfo);
-	put_rows(&preview);
-	wal2kafka_session_restore(level);
 
+	SPI_connect();
+	rows = open_rows(relation, PG_GETARG_INT32(1));
+	do
+		SPI_cursor_fetch(rows, true, ROWS_AT_ONCE);
+	while (put_rows(&preview));
+	SPI_cursor_close(rows);
 	SPI_finish();
 	relation_close(relation, NoLock);
 	return (Datum) 0;
@@ -109,9 +110,12 @@ check_table(Relation relation)
 				 errdetail("Only tables and partitioned tables are captured.")));
 }
 
-/* Leaves rows in SPI_tuptable: the table a row lies in, then its columns. */
-static void
-fetch_rows(Relation relation, int32 max)
+/*
+ * The table a row lies in, then its columns.  Through a cursor: there may be
+ * more rows than memory.
+ */
+static Portal
+open_rows(Relation relation, int32 max)
 {
 	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
 	char	   *table = RelationGetRelationName(relation);
@@ -119,29 +123,30 @@ fetch_rows(Relation relation, int32 max)
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(max)};
 	char	   *query;
-	int			status;
 
 	/* children by inheritance are tables of their own */
 	query = psprintf("SELECT tableoid, * FROM %s%s LIMIT $1",
 					 partitioned ? "" : "ONLY ",
 					 quote_qualified_identifier(schema, table));
-	status = SPI_execute_with_args(query, lengthof(types), types, values, NULL,
-								   true, 0);
-	if (status != SPI_OK_SELECT)
-		elog(ERROR, "query of preview failed: %s",
-			 SPI_result_code_string(status));
+	return SPI_cursor_open_with_args(NULL, query, lengthof(types), types,
+									 values, NULL, true, 0);
 }
 
-static void
+/* Appends and frees the rows in SPI_tuptable; false: there were none. */
+static bool
 put_rows(Preview *preview)
 {
 	SPITupleTable *table = SPI_tuptable;
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
 											   "wal2kafka preview",
 											   ALLOCSET_DEFAULT_SIZES);
+	uint64		count = table->numvals;
 	uint64		i;
+	int			level;
 
-	for (i = 0; i < table->numvals; i++)
+	/* not while the query runs: it is the caller's, with its policies */
+	level = wal2kafka_session_pin_scoped();
+	for (i = 0; i < count; i++)
 	{
 		bool		isnull;
 		Datum		relid = SPI_getbinval(table->vals[i], table->tupdesc, 1,
@@ -157,7 +162,11 @@ put_rows(Preview *preview)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(work);
 	}
+	wal2kafka_session_restore(level);
+
 	MemoryContextDelete(work);
+	SPI_freetuptable(table);
+	return count > 0;
 }
 
 static Origin *
