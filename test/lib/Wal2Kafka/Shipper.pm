@@ -128,6 +128,13 @@ sub kill9
 	return $self->wait_exit;
 }
 
+# Whether it has ended by itself; wait_exit() then has the status.
+sub has_ended
+{
+	my ($self) = @_;
+	return slurp("/proc/$self->{pid}/stat") =~ /\) Z/;
+}
+
 # Waits for it to end and returns its status.
 sub wait_exit
 {

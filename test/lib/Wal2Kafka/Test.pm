@@ -54,7 +54,8 @@ END
 	if ($dir && $$ == $Wal2Kafka::Test::owner)
 	{
 		chdir '/';
-		if (($? == 0 && !$ENV{PG_TEST_NOCLEAN}) || $ENV{WAL2KAFKA_TEST_CLEAN})
+		my $passed = $? == 0 && Test::More->builder->is_passing;
+		if ($passed && !$ENV{PG_TEST_NOCLEAN})
 		{
 			rmtree($dir);
 		}

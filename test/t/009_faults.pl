@@ -1,0 +1,98 @@
+# Kafka answers with errors: whatever it says, the records arrive, in order and
+# without a gap, or the shipper stops and says why.  Always on the mock broker,
+# since a real one has no reason to say these things.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $kafka = do { local $ENV{TEST_BROKER} = 'mock'; Wal2Kafka::Kafka->new };
+my $node  = new_server('source');
+my $slot  = 'wal2kafka';
+my $topic = 'public.t';
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
+CREATE PUBLICATION p FOR TABLE t;
+EOF
+add_ledger($node, 'postgres', 't');
+$kafka->create_topic($topic, 2);
+my $shipper =
+  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+$shipper->init;
+
+my $rows = 0;
+
+sub write_rows
+{
+	my ($count) = @_;
+	my $first = $rows + 1;
+	$rows += $count;
+	$node->safe_psql('postgres',
+		"INSERT INTO t SELECT g, 0, 'row' FROM generate_series($first, $rows) g");
+	return;
+}
+
+# transient: NOT_LEADER also as the first answer that a producer gets, when an
+# acknowledgement may be made up (a partition without state takes any number)
+$kafka->fail_produce(3, 6);
+$shipper->start;
+write_rows(200);
+wait_for_slot($node, $slot);
+pass('NOT_LEADER_OR_FOLLOWER to the first requests is lived through');
+
+my %transient = (
+	'NOT_LEADER_OR_FOLLOWER'           => 6,
+	'REQUEST_TIMED_OUT'                => 7,
+	'NOT_ENOUGH_REPLICAS'              => 19,
+	'NOT_ENOUGH_REPLICAS_AFTER_APPEND' => 20,
+	'a connection that breaks'         => -195);
+for my $name (sort keys %transient)
+{
+	$kafka->fail_produce(2, $transient{$name});
+	write_rows(200);
+	wait_for_slot($node, $slot);
+	pass("$name is lived through");
+}
+
+# what retries do not mend at once
+my %stubborn = (
+	'OUT_OF_ORDER_SEQUENCE_NUMBER' => 45,
+	'UNKNOWN_PRODUCER_ID'          => 59,
+	'TOPIC_AUTHORIZATION_FAILED'   => 29,
+	'UNKNOWN_TOPIC_OR_PARTITION'   => 3,
+	'INVALID_RECORD'               => 87,
+	'MESSAGE_TOO_LARGE'            => 10);
+for my $name (sort keys %stubborn)
+{
+	my $from = $shipper->log_size;
+	$kafka->fail_produce(1, $stubborn{$name});
+	write_rows(50);
+	wait_until("the shipper has dealt with $name",
+		sub {
+			return $shipper->has_ended || slot_field($node, $slot,
+				'confirmed_flush_lsn >= pg_current_wal_lsn()') eq 't';
+		});
+	if ($shipper->has_ended)
+	{
+		my $status = $shipper->wait_exit;
+		ok($status == 2 || $status == 3, "$name: stopped with status $status");
+		like(substr($shipper->log, $from), qr/ error /, 'and said why');
+		$shipper->start;
+		wait_for_slot($node, $slot);
+	}
+	pass("$name: nothing stands still");
+}
+is($shipper->stop, 0, 'stopped');
+
+my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
+	'--ledger', write_ledger($node, 'postgres'), $topic);
+is($status, 0, 'nothing lost, nothing out of order') or diag($output);
+note($output);
+
+done_testing();
