@@ -37,6 +37,7 @@ struct seen
 struct reader
 {
 	struct config *cfg;
+	const char *name;			/* of the file, for messages */
 	struct seen *seen;
 	size_t		seen_count;
 	char	   *secret;			/* the first secret in the file */
@@ -174,6 +175,7 @@ handle(void *arg, const char *section, const char *key, const char *value,
 {
 	struct reader *reader = arg;
 	char	   *error = note_seen(reader, section, key, line);
+	char	   *from;
 
 	if (error != NULL)
 		return error;
@@ -183,7 +185,10 @@ handle(void *arg, const char *section, const char *key, const char *value,
 		reader->secret = mem_strdup(key);
 	if (is_route(section))
 		return set_route(reader->cfg, key, value);
-	return option_set(reader->cfg, section, key, value);
+	from = mem_format("%s:%u", reader->name, line);
+	error = option_set(reader->cfg, section, key, value, from);
+	free(from);
+	return error;
 }
 
 static void
@@ -202,7 +207,7 @@ char *
 config_read(struct config *cfg, const char *name, const char *text,
 			size_t len)
 {
-	struct reader reader = {cfg, NULL, 0, NULL};
+	struct reader reader = {cfg, name, NULL, 0, NULL};
 	char	   *error = ini_parse(name, text, len, handle, &reader);
 
 	reader_free(&reader);
@@ -233,7 +238,7 @@ check_mode(const char *path, const struct ini_file *file, const char *secret)
 static char *
 load_file(struct config *cfg, const char *path)
 {
-	struct reader reader = {cfg, NULL, 0, NULL};
+	struct reader reader = {cfg, path, NULL, 0, NULL};
 	struct ini_file file;
 	char	   *error;
 
@@ -247,6 +252,7 @@ load_file(struct config *cfg, const char *path)
 	if (error != NULL)
 		return error;
 	cfg->path = mem_strdup(path ? path : CONFIG_DEFAULT_PATH);
+	reader.name = cfg->path;
 	error = ini_parse(cfg->path, file.text, file.len, handle, &reader);
 	if (error == NULL)
 		error = check_mode(cfg->path, &file, reader.secret);
@@ -280,7 +286,7 @@ load_properties(struct config *cfg, const char *const *properties)
 			free(name);
 			return error;
 		}
-		option_set(cfg, "kafka", name, equals + 1);
+		option_set(cfg, "kafka", name, equals + 1, "-X");
 		free(name);
 	}
 	return NULL;
@@ -344,6 +350,7 @@ free_properties(struct config_property *list, size_t count)
 	{
 		free(list[i].name);
 		free(list[i].value);
+		free(list[i].from);
 	}
 	free(list);
 }

@@ -40,6 +40,7 @@ struct config_property
 {
 	char	   *name;
 	char	   *value;
+	char	   *from;			/* "FILE:LINE", a variable, or "-X" */
 };
 
 /* [route TABLE]: wins over the table's security label. */

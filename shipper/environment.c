@@ -48,7 +48,7 @@ env_value(const char *name, const char *value, bool is_file, char **error)
 /* Sets [section] key from a variable whose name ended in "key". */
 static char *
 env_set(struct config *cfg, const char *section, char *key,
-		const char *value)
+		const char *value, const char *from)
 {
 	for (char *c = key; *c != '\0'; c++)
 	{
@@ -57,7 +57,7 @@ env_set(struct config *cfg, const char *section, char *key,
 		else if (*c == '_' && strcmp(section, "kafka") == 0)
 			*c = '.';
 	}
-	return option_set(cfg, section, key, value);
+	return option_set(cfg, section, key, value, from);
 }
 
 /* "name" is the whole variable's, "key" what follows the section. */
@@ -78,7 +78,7 @@ env_one(struct config *cfg, const char *section, const char *name,
 		text = env_value(name, value, is_file, &error);
 	if (text != NULL)
 	{
-		char	   *what = env_set(cfg, section, word, text);
+		char	   *what = env_set(cfg, section, word, text, name);
 
 		if (what != NULL)
 			error = mem_format("environment variable %s: %s", name, what);

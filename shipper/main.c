@@ -12,7 +12,7 @@
 #include "config.h"
 #include "log.h"
 #include "mem.h"
-#include "producer.h"
+#include "property.h"
 #include "run.h"
 #include "server.h"
 #include "setup.h"
@@ -254,22 +254,6 @@ parse_args(struct args *args, const struct command *command,
 	return true;
 }
 
-/* Properties are judged by librdkafka, before anything is connected to. */
-static char *
-check_properties(const struct config *cfg)
-{
-	char		error[PRODUCER_ERROR_SIZE];
-	rd_kafka_conf_t *conf;
-
-	if (cfg->sink != SINK_KAFKA)
-		return NULL;
-	conf = producer_conf(cfg, error, sizeof(error));
-	if (conf == NULL)
-		return mem_strdup(error);
-	rd_kafka_conf_destroy(conf);
-	return NULL;
-}
-
 static enum exit_status
 act(const struct command *command, int argc, char **argv)
 {
@@ -296,8 +280,8 @@ act(const struct command *command, int argc, char **argv)
 
 	error = config_load(&cfg, args.config, args.properties);
 	free(args.properties);
-	if (error == NULL)
-		error = check_properties(&cfg);
+	if (error == NULL && cfg.sink == SINK_KAFKA)
+		error = property_check(&cfg);
 	if (error != NULL)
 	{
 		log_error("%s", error);

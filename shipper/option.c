@@ -222,22 +222,27 @@ set_sink(struct config *cfg, const struct option *option, const char *value)
 
 static void
 set_property(struct config_property **list, size_t *count,
-			 const char *name, const char *value)
+			 const char *name, const char *value, const char *from)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp((*list)[i].name, name) == 0)
 		{
 			free((*list)[i].value);
 			(*list)[i].value = mem_strdup(value);
+			free((*list)[i].from);
+			(*list)[i].from = mem_strdup(from);
 			return;
 		}
 	*list = mem_realloc(*list, (*count + 1) * sizeof(**list));
-	(*list)[*count].name = mem_strdup(name);
-	(*list)[(*count)++].value = mem_strdup(value);
+	(*list)[(*count)++] = (struct config_property)
+	{
+		mem_strdup(name), mem_strdup(value), mem_strdup(from)
+	};
 }
 
 static char *
-set_option(struct config *cfg, const struct option *option, const char *value)
+set_option(struct config *cfg, const struct option *option,
+		   const char *value, const char *from)
 {
 	char	  **text = (char **) ((char *) cfg + option->offset);
 	int64_t		number;
@@ -264,7 +269,8 @@ set_option(struct config *cfg, const struct option *option, const char *value)
 		case OPTION_SINK:
 			return set_sink(cfg, option, value);
 		case OPTION_PLUGIN:
-			set_property(&cfg->plugin, &cfg->plugin_count, option->key, value);
+			set_property(&cfg->plugin, &cfg->plugin_count, option->key, value,
+						 from);
 			return NULL;
 	}
 	return NULL;
@@ -338,19 +344,19 @@ unknown_key(const char *section, const char *key)
 
 char *
 option_set(struct config *cfg, const char *section, const char *key,
-		   const char *value)
+		   const char *value, const char *from)
 {
 	const struct option *option;
 
 	if (strcmp(section, "kafka") == 0)
 	{
-		set_property(&cfg->kafka, &cfg->kafka_count, key, value);
+		set_property(&cfg->kafka, &cfg->kafka_count, key, value, from);
 		return NULL;
 	}
 	option = find_option(section, key);
 	if (option == NULL)
 		return unknown_key(section, key);
-	return set_option(cfg, option, value);
+	return set_option(cfg, option, value, from);
 }
 
 void
@@ -358,7 +364,8 @@ option_defaults(struct config *cfg)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (options[i].initial != NULL)
-			free(set_option(cfg, &options[i], options[i].initial));
+			free(set_option(cfg, &options[i], options[i].initial,
+							"default"));
 }
 
 void

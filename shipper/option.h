@@ -15,11 +15,13 @@
 extern void option_defaults(struct config *cfg);
 
 /*
- * Sets a key of [postgres], [kafka] or [wal2kafka].  Names in [kafka] and what
- * goes to the plugin are judged by those who know them.
+ * Sets a key of [postgres], [kafka] or [wal2kafka]; "from" says where it was
+ * found.  Names in [kafka] and what goes to the plugin are judged by those who
+ * know them.
  */
 extern char *option_set(struct config *cfg, const char *section,
-						const char *key, const char *value);
+						const char *key, const char *value,
+						const char *from);
 
 /* Letters to insert, delete or change until one word is the other. */
 extern size_t option_distance(const char *a, const char *b);

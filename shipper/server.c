@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,7 +304,10 @@ report_failure(PGconn *conn, bool late)
 	return status;
 }
 
-/* What libpq cannot read is not shown: it may hold secrets. */
+/*
+ * libpq names the word that it stumbled over, which in a connection string may
+ * be half a password; only the name of an unknown option is safe to show.
+ */
 static bool
 conninfo_is_legal(const char *conninfo)
 {
@@ -312,9 +316,14 @@ conninfo_is_legal(const char *conninfo)
 
 	if (options == NULL)
 	{
+		bool		safe = message != NULL &&
+			strncmp(message, "invalid connection option", 25) == 0;
+
 		log_error("\"conninfo\" is not a connection string: %.*s",
-				  (int) strcspn(message ? message : "", "\n"),
-				  message ? message : "");
+				  safe ? (int) strcspn(message, "\n") : INT_MAX,
+				  safe ? message : "it is malformed");
+		log_hint("It has the form \"host=... dbname=... user=...\"; values "
+				 "with blanks go in single quotes.");
 		PQfreemem(message);
 		return false;
 	}
