@@ -70,6 +70,8 @@ in_the_middle(sub { is($shipper->kill9, 137, 'the shipper is killed'); });
 in_the_middle(sub { $node->stop('immediate'); $node->start; });
 wait_for_slot($node, $slot);
 diag(sprintf '%d rows in %.1f s, crashes included', $bulk + $single, time() - $begin);
+my ($peak) = slurp('/proc/' . $shipper->pid . '/status') =~ /^VmHWM:\s+(\d+) kB/m;
+cmp_ok($peak, '<', 64 * 1024, "the shipper's memory stayed under 64 MB: $peak kB");
 is($shipper->stop, 0, 'stopped');
 
 my $ledger = write_ledger($node, 'postgres', q{SELECT 't', 'W', id, v FROM t});

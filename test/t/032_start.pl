@@ -82,7 +82,26 @@ $shipper->start;
 wait_for_slot($node, 'wal2kafka');
 like(slurp(launch_dir() . '/quoted.jsonl'), qr/"table_name":"a;b"/, 'a quoted route');
 like(slurp(launch_dir() . '/two.jsonl'), qr/"schema":"s2"/, 'a route with a schema');
+my ($checked, $report) = $shipper->command('check');
+is($checked, 0, 'check beside it finds no problem');
+like($report, qr/read by a shipper.*plugin wal2kafka is in use/s, 'and leaves the slot alone');
+like(($shipper->command('status'))[1], qr/^read by +process \d+$/m, 'status names the process');
 is($shipper->stop, 0, 'stops when asked to');
+
+# so do names of publications
+$node->safe_psql('postgres', 'CREATE PUBLICATION "My, Pub" FOR TABLE users');
+my $published = Wal2Kafka::Shipper->new(
+	node        => $node,
+	publication => 'USERS_TOO, "My, Pub"',
+	options     => { sink => 'file:' . launch_dir() });
+$node->safe_psql('postgres', 'CREATE PUBLICATION users_too FOR TABLE s2.twice');
+$published->start;
+$node->safe_psql('postgres', 'INSERT INTO users VALUES (5); INSERT INTO twice VALUES (5); INSERT INTO s2.twice VALUES (5)');
+wait_for_slot($node, 'wal2kafka');
+like(slurp(launch_dir() . '/public.users.jsonl'), qr/"table_name":"users"/, 'a quoted publication');
+like(slurp(launch_dir() . '/s2.twice.jsonl'), qr/\["5"\]/, 'one in capitals');
+ok(!-e launch_dir() . '/public.twice.jsonl', 'and nothing else');
+is($published->stop, 0, 'stops when asked to');
 
 # run --init does both, and only what is missing
 my $fresh = Wal2Kafka::Shipper->new(
@@ -95,6 +114,20 @@ is($fresh->stop, 0, 'run --init makes the slot and runs');
 $fresh->start('--init');
 $fresh->wait_for_log(qr/slot "fresh" is there already/);
 is($fresh->stop, 0, 'and again');
+
+# a slot that has lost its WAL
+$node->safe_psql('postgres', q{ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'});
+$node->reload;
+for (1 .. 3)
+{
+	$node->safe_psql('postgres', 'INSERT INTO users VALUES (' . (10 + $_) . '); SELECT pg_switch_wal()');
+}
+$node->safe_psql('postgres', 'CHECKPOINT');
+run_like(3, qr/slot "fresh" is lost.*\n.*hint.*wal2kafka drop --yes.*max_slot_wal_keep_size/, 'lost slot',
+	slot => 'fresh');
+is(($fresh->command('init'))[0], 3, 'init does not make it anew by itself');
+is(($fresh->command('drop', '--yes'))[0], 0, 'drop');
+is(($fresh->command('init'))[0], 0, 'and init do');
 
 # the server is not there: worth a restart for whoever asks once
 $node->stop;
