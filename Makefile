@@ -1,35 +1,51 @@
 # Drives both products and every check.  The plugin and the extension are built
 # by the server's build system (pgxs.mk), the shipper by an ordinary makefile.
 #
-#	make					build wal2kafka.so and shipper/wal2kafka
-#	make install			into the server of PG_CONFIG; the program beside psql
-#	make demo				see it work, on a throwaway server and broker
-#	make check				every test on the default server, and the regression
-#							tests on all other majors
-#	make check-all			every test on every major
+#	make               build wal2kafka.so and shipper/wal2kafka
+#	make install       into the server of PG_CONFIG, and under prefix
+#	make demo          see it work, on a throwaway server and broker
+#	make check         every test on the default server, and the regression
+#	                   tests on all other majors
+#	make check-all     every test on every major
+#	make plugin, make shipper, make install-plugin, make install-shipper
+#	                   one of the two alone
 
 PG_CONFIG ?= pg_config
+prefix ?= /usr/local
 TOP := $(dir $(lastword $(MAKEFILE_LIST)))
 PLUGIN = $(MAKE) -f pgxs.mk with_llvm=no PG_CONFIG='$(PG_CONFIG)'
 SHIPPER = $(MAKE) -C shipper
 INSTALL = install
-bindir = $(shell $(PG_CONFIG) --bindir)
-mandir = $(shell $(PG_CONFIG) --mandir)
 
-all:
+PROGRAM = $(prefix)/bin/wal2kafka
+MANUAL = $(prefix)/share/man/man1/wal2kafka.1
+SAMPLE = $(prefix)/share/doc/wal2kafka/wal2kafka.conf.sample
+UNIT = $(prefix)/lib/systemd/system/wal2kafka.service
+
+all: plugin shipper
+
+plugin:
 	$(PLUGIN) all
+
+shipper:
 	$(SHIPPER) all
 
-install: all
+install: install-plugin install-shipper
+
+install-plugin: plugin
 	$(PLUGIN) install
-	$(INSTALL) -D -m 755 shipper/wal2kafka '$(DESTDIR)$(bindir)/wal2kafka'
-	$(INSTALL) -D -m 644 shipper/wal2kafka.1 \
-		'$(DESTDIR)$(mandir)/man1/wal2kafka.1'
+
+install-shipper: shipper
+	$(INSTALL) -D -m 755 shipper/wal2kafka '$(DESTDIR)$(PROGRAM)'
+	$(INSTALL) -D -m 644 shipper/wal2kafka.1 '$(DESTDIR)$(MANUAL)'
+	$(INSTALL) -D -m 644 wal2kafka.conf.sample '$(DESTDIR)$(SAMPLE)'
+	$(INSTALL) -D -m 644 packaging/wal2kafka.service '$(DESTDIR)$(UNIT)'
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=$(PROGRAM)|' '$(DESTDIR)$(UNIT)'
 
 uninstall:
 	$(PLUGIN) uninstall
-	rm -f '$(DESTDIR)$(bindir)/wal2kafka' \
-		'$(DESTDIR)$(mandir)/man1/wal2kafka.1'
+	rm -f '$(DESTDIR)$(PROGRAM)' '$(DESTDIR)$(MANUAL)' \
+		'$(DESTDIR)$(SAMPLE)' '$(DESTDIR)$(UNIT)'
 
 clean:
 	$(PLUGIN) clean
@@ -48,4 +64,5 @@ demo:
 help:
 	@sed -n 's/^#	//p' '$(firstword $(MAKEFILE_LIST))'
 
-.PHONY: all install uninstall clean check check-all demo help
+.PHONY: all plugin shipper install install-plugin install-shipper uninstall \
+	clean check check-all demo help
