@@ -28,7 +28,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 override with_llvm = no
 include $(PGXS)
 
-$(OBJS): $(wildcard plugin/*.h) META.json
+$(OBJS): $(wildcard plugin/*.h shipper/frame.[ch] shipper/lsn.h) META.json
 
 # A server that finds its files relative to its own program: the extension
 # can be created in it without anything being installed on the machine.

@@ -451,11 +451,13 @@ route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
 	Wal2KafkaRoute route = {0};
 	char		topic[TOPIC_NAME_MAX + 1];
 
-	wal2kafka_route_read(RelationGetRelid(published),
-						 published == relation, &route);
+	/* a label that the config replaces whole need not even make sense */
+	config = config_route(entry, published, options->route_list);
+	if (config == NULL || config->topic == NULL || config->key == NIL)
+		wal2kafka_route_read(RelationGetRelid(published),
+							 published == relation, &route);
 	*consulted = route.consulted;
 
-	config = config_route(entry, published, options->route_list);
 	if (config && config->topic)
 		route.topic = config->topic;
 	if (config && config->key != NIL)
@@ -694,6 +696,13 @@ wal2kafka_relation_lookup(Relation relation)
 
 	if (unlikely(!entry_serves(entry, &generation)))
 	{
+		/*
+		 * Servers before 15.13, 16.9 and 17.5 do not pass on to a running
+		 * transaction what another's commit invalidated.
+		 */
+		if (cache->have_newest &&
+			generation_precedes(&cache->newest, &generation))
+			InvalidateSystemCaches();
 		generation_raise(&generation);
 		entry_rebuild(entry, relation, &generation);
 	}
