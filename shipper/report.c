@@ -10,6 +10,9 @@
 
 #include "mem.h"
 
+static void put_line(const char *lead, const char *format, va_list args)
+			__attribute__((format(printf, 2, 0)));
+
 static void
 put_line(const char *lead, const char *format, va_list args)
 {

@@ -16,8 +16,8 @@ sub run_program
 {
 	my (@args) = @_;
 	my ($out, $err) = ('', '');
-	IPC::Run::run([ $program, @args ], '<', \'', '>', \$out, '2>', \$err,
-		IPC::Run::timeout(60));
+	IPC::Run::run([ $program, @args ],
+		'<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout(60));
 	return ($? >> 8, $out, $err);
 }
 
@@ -42,7 +42,10 @@ my ($version) = map { /^\t"version": "(.*)"/ ? $1 : () } <$meta>;
 ($status, $out) = run_program('run', '--version', '--nonsense');
 is("$status $out", "0 wal2kafka $version\n", '--version wins over the rest');
 ($status, $out) = run_program('--keys');
-like($out, qr/^  max_in_flight .*\[32MB\]$/m, '--keys lists keys and defaults');
+like(
+	$out,
+	qr/^  max_in_flight .*\[32MB\]$/m,
+	'--keys lists keys and defaults');
 
 # what people read is what the program knows
 my $manual = slurp(top_dir() . '/shipper/wal2kafka.1');
@@ -57,19 +60,31 @@ for my $word (map { /--(\w+)/g } (run_program('--help'))[1])
 	like($manual, qr/\\-\\-$word\b/, "the manual has --$word");
 }
 
-usage_like([],                 qr/no command given.*--help/s,      'nothing');
-usage_like(['sned'],           qr/unknown command "sned".*--help/s, 'unknown command');
-usage_like(['-c', 'x', 'run'], qr/a command must come before "-c"/, 'option first');
-usage_like(['run', '--bla'],   qr/unknown option "--bla".*--help/s, 'unknown option');
-usage_like(['run', '--json'],  qr/"wal2kafka run" takes no option "--json"/,
+usage_like([], qr/no command given.*--help/s, 'nothing');
+usage_like(['sned'], qr/unknown command "sned".*--help/s, 'unknown command');
+usage_like(
+	[ '-c', 'x', 'run' ],
+	qr/a command must come before "-c"/,
+	'option first');
+usage_like(
+	[ 'run', '--bla' ],
+	qr/unknown option "--bla".*--help/s,
+	'unknown option');
+usage_like(
+	[ 'run', '--json' ],
+	qr/"wal2kafka run" takes no option "--json"/,
 	'option of another command');
-usage_like(['run', '-c'],      qr/option "-c" needs a value/,      'no value');
-usage_like(['run', 'x.conf'],  qr/takes no argument "x.conf"/,     'an argument');
-usage_like(['run', '-c', '/none'], qr/could not open "\/none"/,    'no such file');
+usage_like([ 'run', '-c' ], qr/option "-c" needs a value/, 'no value');
+usage_like([ 'run', 'x.conf' ], qr/takes no argument "x.conf"/,
+	'an argument');
+usage_like(
+	[ 'run', '-c', '/none' ],
+	qr/could not open "\/none"/,
+	'no such file');
 
 my $shipper = Wal2Kafka::Shipper->new(
 	conninfo => 'host=127.0.0.1 port=1',
-	broker   => { 'bootstrap.servers' => '127.0.0.1:1' });
+	broker => { 'bootstrap.servers' => '127.0.0.1:1' });
 my $good = $shipper->config_text;
 
 sub config_like
@@ -85,38 +100,62 @@ sub config_like
 	return;
 }
 
-config_like("$good\[wal2kafka]\nmax_inflight = 1MB\n",
+config_like(
+	"$good\[wal2kafka]\nmax_inflight = 1MB\n",
 	qr/shipper0\.conf:7: unknown key "max_inflight" in \[wal2kafka\]; the nearest is "max_in_flight"/,
 	'unknown key');
-config_like("$good\[wal2kafka]\nrelease_after=1\nrelease_after=2\n",
+config_like(
+	"$good\[wal2kafka]\nrelease_after=1\nrelease_after=2\n",
 	qr/:8: key "release_after" of \[wal2kafka\] is repeated; it was set on line 7/,
 	'repeated key');
-config_like("$good\[wal2kafka]\nshutdown_timeout = soon\n",
+config_like(
+	"$good\[wal2kafka]\nshutdown_timeout = soon\n",
 	qr/"shutdown_timeout" cannot be "soon"; it must be a number from 0 to 86400/,
 	'bad number');
-config_like("[postgres]\nconninfo = host=127.0.0.1\nslot = s\n",
-	qr/"bootstrap\.servers" of section \[kafka\] is missing/, 'missing section');
-config_like($good =~ s/slot = .*\n//r, qr/"slot" of section \[postgres\] is missing/,
+config_like(
+	"[postgres]\nconninfo = host=127.0.0.1\nslot = s\n",
+	qr/"bootstrap\.servers" of section \[kafka\] is missing/,
+	'missing section');
+config_like(
+	$good =~ s/slot = .*\n//r,
+	qr/"slot" of section \[postgres\] is missing/,
 	'missing key');
-config_like($good =~ s/bootstrap/bootstrp/r,
+config_like(
+	$good =~ s/bootstrap/bootstrp/r,
 	qr/bootstrap\.servers.* missing/,
 	'missing because misspelt');
-config_like($good . "linger.mss = 5\n",
+config_like(
+	$good . "linger.mss = 5\n",
 	qr/shipper0\.conf:6: unknown property "linger\.mss" in \[kafka\]; the nearest is "linger\.ms"/,
 	'misspelt Kafka property');
-config_like($good, qr/-X: unknown property "linger\.mss" in \[kafka\]/,
-	'misspelt in -X', '-X', 'linger.mss=5');
-config_like($good, qr/-X sasl\.password: everybody on this machine/,
-	'a secret in -X', '-X', 'sasl.password=hunter2');
-config_like($good . "acks = 1\n", qr/shipper0\.conf:6: \[kafka\] acks must be "all"/, 'unsafe property');
-config_like($good . "linger.ms = never\n",
-	qr/shipper0\.conf:6: \[kafka\] linger\.ms: Invalid value/, 'bad value of a property');
-config_like($good =~ s/conninfo = .*/conninfo = hots=a/r,
+config_like(
+	$good,
+	qr/-X: unknown property "linger\.mss" in \[kafka\]/,
+	'misspelt in -X',
+	'-X', 'linger.mss=5');
+config_like(
+	$good,
+	qr/-X sasl\.password: everybody on this machine/,
+	'a secret in -X',
+	'-X', 'sasl.password=hunter2');
+config_like(
+	$good . "acks = 1\n",
+	qr/shipper0\.conf:6: \[kafka\] acks must be "all"/,
+	'unsafe property');
+config_like(
+	$good . "linger.ms = never\n",
+	qr/shipper0\.conf:6: \[kafka\] linger\.ms: Invalid value/,
+	'bad value of a property');
+config_like(
+	$good =~ s/conninfo = .*/conninfo = hots=a/r,
 	qr/"conninfo" is not a connection string: invalid connection option "hots"/,
 	'bad connection string');
-config_like($good =~ s/conninfo = .*/conninfo = host=a password=hun ter2/r,
-	qr/"conninfo" is not a connection string: it is malformed/, 'malformed connection string');
-unlike(($shipper->command('status'))[1], qr/ter2/, 'half a password is not shown');
+config_like(
+	$good =~ s/conninfo = .*/conninfo = host=a password=hun ter2/r,
+	qr/"conninfo" is not a connection string: it is malformed/,
+	'malformed connection string');
+unlike(($shipper->command('status'))[1],
+	qr/ter2/, 'half a password is not shown');
 config_like($good =~ s/127\.0\.0\.1:1/kafka.example:9092/r,
 	qr/plaintext/, 'plaintext to another machine');
 
@@ -127,13 +166,17 @@ is($sampled, 2, 'the sample config is understood');
 like($reaction, qr/"db\.example"/, 'and names the server');
 
 # secrets and who may read them
-my $secret = $good . "security.protocol = sasl_plaintext\n"
+my $secret =
+	$good
+  . "security.protocol = sasl_plaintext\n"
   . "sasl.mechanism = PLAIN\nsasl.username = u\nsasl.password = hunter2\n";
 $shipper->configure($secret);
 chmod 0644, $shipper->{file};
 my ($code, $output) = $shipper->command('check');
 is($code, 1, 'a secret that others may read: status 1');
-like($output, qr/holds a secret \("sasl\.password"\).*chmod 600 \S*shipper0\.conf/,
+like(
+	$output,
+	qr/holds a secret \("sasl\.password"\).*chmod 600 \S*shipper0\.conf/,
 	'names the key and chmod');
 unlike($output, qr/hunter2/, 'and not the secret');
 $shipper->configure($secret . "sasl.pasword = hunter2\n");
@@ -150,7 +193,8 @@ unlike($output, qr/hunter2/, 'nor a misspelt one\'s value') if $code == 1;
 	  if !-e '/etc/wal2kafka/wal2kafka.conf';
 	like($err, qr/port 1 failed: Connection refused/, 'as far as the server');
 	local $ENV{WAL2KAFKA_POSTGRES_SLOTT} = 's';
-	usage_like(['status'],
+	usage_like(
+		['status'],
 		qr/WAL2KAFKA_POSTGRES_SLOTT: unknown key "slott".*"slot"/,
 		'unknown variable');
 }
