@@ -26,8 +26,8 @@ static const struct row rows[] = {
 	{"57P04", NULL, REACTION_PERSON, "The database was dropped."},
 	{"08", NULL, REACTION_RETRY, NULL},
 
-	{"55006", NULL, REACTION_RETRY,
-		"Another program reads this slot; this one waits until it is free."},
+	{"55006", NULL, REACTION_STANDBY,
+		"Another program reads this slot; this one takes over when it leaves."},
 	{"55000", "wal_level", REACTION_PERSON,
 		"Set wal_level = logical and restart the server."},
 	{"55000", "in recovery", REACTION_RETRY,

@@ -10,6 +10,7 @@ enum reaction
 	REACTION_RETRY,				/* time mends it: growing delay */
 	REACTION_REPEAT,			/* perhaps: give up when it keeps coming back */
 	REACTION_WAIT,				/* it is going down: stay away for a while */
+	REACTION_STANDBY,			/* another has the slot: ask every now and then */
 	REACTION_CONFIG,			/* a person at the first start, else a retry */
 	REACTION_PERSON,			/* no retry mends it */
 };

@@ -35,6 +35,7 @@
 #define STATISTICS_MS		60000
 #define DELAY_MIN_MS		1000
 #define DELAY_MAX_MS		60000
+#define DELAY_STANDBY_MS	2000
 #define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
 #define STEADY_MS			60000	/* a stream this old starts delays anew */
 #define REPEATS_MAX			5	/* of an error at one place */
@@ -244,9 +245,14 @@ is_full(const struct run *run)
 static void
 serve_sink(struct run *run)
 {
-	if (run->sink == NULL || run->abandoning)
+	enum sink_health health;
+
+	if (run->sink == NULL)
 		return;
-	switch (run->sink->ops->drain(run->sink))
+	health = run->sink->ops->drain(run->sink);
+	if (run->abandoning)
+		return;
+	switch (health)
 	{
 		case HEALTH_FINE:
 			break;
@@ -464,6 +470,8 @@ lose_stream(struct run *run)
 	if (reaction == REACTION_PERSON ||
 		(reaction == REACTION_CONFIG && !run->worked))
 		leave(run, EXIT_PERSON);
+	else if (reaction == REACTION_STANDBY)
+		run->retry_at = clock_ms() + DELAY_STANDBY_MS;
 	else
 		plan_retry(run, reaction == REACTION_WAIT ? DELAY_SHUTDOWN_MS : 0);
 }

@@ -182,8 +182,9 @@ local_drain(struct sink *sink)
 	{
 		if (topic->fd < 0)
 			return HEALTH_HOPELESS;
+		/* a disk may have room again, a reader that left does not return */
 		if (!write_lines(local, topic))
-			return HEALTH_HOPELESS;
+			return local->folder < 0 ? HEALTH_HOPELESS : HEALTH_BROKEN;
 		all &= topic->written == topic->used;
 	}
 	if (!all || local->pending_used == 0)
