@@ -68,7 +68,7 @@ while (time() < $end && Test::More->builder->is_passing)
 	$round++;
 	for (1 .. 8)
 	{
-		my $writers = $load->start_writers(int(rand(1_000_000)), 300, '-R', 150);
+		my $writers = $load->start_writers(int(rand(1_000_000)), 500);
 		pause(1);
 		my ($name, $act) = @{ $events[ rand @events ] };
 		note("event: $name");
