@@ -490,16 +490,6 @@ server_identifier(struct server *server, const char *name)
 	return copy;
 }
 
-char *
-server_literal(struct server *server, const char *value)
-{
-	char	   *quoted = PQescapeLiteral(server->conn, value, strlen(value));
-	char	   *copy = mem_strdup(quoted ? quoted : "'?'");
-
-	PQfreemem(quoted);
-	return copy;
-}
-
 int
 rows_count(const struct rows *rows)
 {

@@ -57,9 +57,8 @@ extern void server_timeout(struct server *server, const char *timeout);
 /* How to leave after the last query failed. */
 extern enum exit_status server_status(const struct server *server);
 
-/* A name or a value for a statement, to be freed. */
+/* A name for a statement, to be freed. */
 extern char *server_identifier(struct server *server, const char *name);
-extern char *server_literal(struct server *server, const char *value);
 
 extern int	rows_count(const struct rows *rows);
 

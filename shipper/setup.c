@@ -22,6 +22,16 @@
 /* until init says what a new slot waits for */
 #define PATIENCE	"3s"
 
+/* Logs what is wrong and what to do about it, and frees both. */
+static void
+complain(char *what, char *how)
+{
+	log_error("%s", what);
+	log_hint("%s", how);
+	free(what);
+	free(how);
+}
+
 /* --- before streaming ------------------------------------------------ */
 
 static enum exit_status
@@ -37,10 +47,7 @@ start_slot(struct server *server, const struct config *cfg)
 	slot_free(&slot);
 	if (fault == NULL)
 		return EXIT_ASKED;
-	log_error("%s", fault);
-	log_hint("%s", remedy);
-	free(fault);
-	free(remedy);
+	complain(fault, remedy);
 	return EXIT_PERSON;
 }
 
@@ -119,10 +126,7 @@ start_routes(struct server *server, const struct config *cfg, char **routes)
 		if (!resolve_route(server, &cfg->routes[i], &tables[i], &error,
 						   &remedy))
 		{
-			log_error("%s", error);
-			log_hint("%s", remedy);
-			free(error);
-			free(remedy);
+			complain(error, remedy);
 			status = EXIT_USAGE;
 		}
 		else if (repeats(tables, i))
@@ -313,10 +317,7 @@ init_slot(struct server *server, const char *name)
 		log_info("replication slot \"%s\" is there already", name);
 		return EXIT_ASKED;
 	}
-	log_error("%s", fault);
-	log_hint("%s", remedy);
-	free(fault);
-	free(remedy);
+	complain(fault, remedy);
 	return EXIT_PERSON;
 }
 
