@@ -81,7 +81,7 @@ struct config
 	int			log_format;		/* 0 text, 1 JSON */
 	int			log_level;		/* enum log_level */
 
-	/* keys of [wal2kafka] that the plugin takes; it judges their values */
+	/* keys of [wal2kafka] that go to the plugin, in its spelling */
 	struct config_property *plugin;
 	size_t		plugin_count;
 

@@ -22,7 +22,9 @@ enum option_type
 	OPTION_BOOL,
 	OPTION_WORD,				/* index of one of "words" */
 	OPTION_SINK,
-	OPTION_PLUGIN,				/* collected for the plugin, which judges it */
+	OPTION_PLUGIN_WORD,			/* collected for the plugin */
+	OPTION_PLUGIN_BOOL,
+	OPTION_PLUGIN_SIZE,
 };
 
 struct option
@@ -77,24 +79,24 @@ static const struct option options[] = {
 	{"wal2kafka", "log_level", OPTION_WORD, AT(log_level), "info", 0, 0,
 	"error|warning|info|debug", "the least that is logged"},
 
-	{"wal2kafka", "truncate", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "truncate", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"skip|emit|halt", "what a TRUNCATE does"},
-	{"wal2kafka", "key_change", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "key_change", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"split|update", "how an update of the key is sent"},
-	{"wal2kafka", "partitioner", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "partitioner", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"murmur2|crc32", "hash of the key"},
-	{"wal2kafka", "generated", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "generated", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"none|stored", "generated columns, without a publication"},
-	{"wal2kafka", "fields", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "fields", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"all|none", "fields beyond the five of the contract"},
-	{"wal2kafka", "include_xid", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "include_xid", OPTION_PLUGIN_BOOL, 0, NULL, 0, 0,
 	"on|off", "transaction id in each record"},
-	{"wal2kafka", "include_origin", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "include_origin", OPTION_PLUGIN_BOOL, 0, NULL, 0, 0,
 	"on|off", "replication origin in each record"},
-	{"wal2kafka", "flush", OPTION_PLUGIN, 0, NULL, 0, 0,
+	{"wal2kafka", "flush", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"batch|commit", "when the plugin sends what it holds"},
-	{"wal2kafka", "max_record", OPTION_PLUGIN, 0, NULL, 0, 0,
-	"BYTES", "largest record the plugin may make"},
+	{"wal2kafka", "max_record", OPTION_PLUGIN_SIZE, 0, NULL, 0,
+	512 * KB * KB - 1, "SIZE", "largest record the plugin may make"},
 };
 
 #define OPTION_COUNT	(sizeof(options) / sizeof(options[0]))
@@ -107,16 +109,22 @@ bad_value(const struct option *option, const char *value,
 					  option->key, value, allowed);
 }
 
+static bool
+is_size(const struct option *option)
+{
+	return option->type == OPTION_SIZE || option->type == OPTION_PLUGIN_SIZE;
+}
+
 static char *
 bad_range(const struct option *option, const char *value)
 {
 	char		allowed[80];
 
-	if (option->type == OPTION_SIZE)
+	if (is_size(option))
 		snprintf(allowed, sizeof(allowed),
-				 "a size from %lldMB to %lldMB, as in %s",
-				 (long long) (option->min / KB / KB),
-				 (long long) (option->max / KB / KB), option->initial);
+				 "a size from %lldkB to %lldkB, as in 32MB",
+				 (long long) (option->min / KB),
+				 (long long) (option->max / KB));
 	else
 		snprintf(allowed, sizeof(allowed), "a number from %lld to %lld",
 				 (long long) option->min, (long long) option->max);
@@ -154,7 +162,7 @@ parse_number(const struct option *option, const char *value, int64_t *number)
 	if (errno != 0)
 		return false;
 	end += strspn(end, " ");
-	if (option->type == OPTION_SIZE ? !parse_unit(end, &factor) : *end != '\0')
+	if (is_size(option) ? !parse_unit(end, &factor) : *end != '\0')
 		return false;
 	if (*number < 0 ? *number < option->min : *number > option->max / factor)
 		return false;
@@ -178,21 +186,26 @@ word_index(const char *words, const char *word)
 	return -1;
 }
 
+/* 0 for true, 1 for false, -1 for neither */
+static int
+truth_index(const char *word)
+{
+	static const char *const truth[] = {"yes|no", "on|off", "true|false"};
+	int			index = -1;
+
+	for (size_t i = 0; i < 3 && index < 0; i++)
+		index = word_index(truth[i], word);
+	return index;
+}
+
 static char *
 set_words(struct config *cfg, const struct option *option, const char *value)
 {
-	const char *words = option->words;
-	int			index = word_index(words, value);
+	int			index = option->type == OPTION_BOOL ? truth_index(value) :
+		word_index(option->words, value);
 
-	if (option->type == OPTION_BOOL)
-	{
-		static const char *const truth[] = {"yes|no", "on|off", "true|false"};
-
-		for (size_t i = 0; i < 3 && index < 0; i++)
-			index = word_index(truth[i], value);
-	}
 	if (index < 0)
-		return bad_value(option, value, words);
+		return bad_value(option, value, option->words);
 	if (option->type == OPTION_BOOL)
 		*(bool *) ((char *) cfg + option->offset) = index == 0;
 	else
@@ -240,6 +253,36 @@ set_property(struct config_property **list, size_t *count,
 	};
 }
 
+/*
+ * The plugin has the last word on these; a mistake is found here first, where
+ * its line is known, and before anything is connected to.
+ */
+static char *
+set_plugin(struct config *cfg, const struct option *option,
+		   const char *value, const char *from)
+{
+	char		number[24];
+	int64_t		size;
+
+	if (option->type == OPTION_PLUGIN_SIZE)
+	{
+		if (!parse_number(option, value, &size))
+			return bad_range(option, value);
+		snprintf(number, sizeof(number), "%lld", (long long) size);
+		value = number;
+	}
+	else if (option->type == OPTION_PLUGIN_BOOL)
+	{
+		if (truth_index(value) < 0)
+			return bad_value(option, value, option->words);
+		value = truth_index(value) == 0 ? "on" : "off";
+	}
+	else if (word_index(option->words, value) < 0)
+		return bad_value(option, value, option->words);
+	set_property(&cfg->plugin, &cfg->plugin_count, option->key, value, from);
+	return NULL;
+}
+
 static char *
 set_option(struct config *cfg, const struct option *option,
 		   const char *value, const char *from)
@@ -268,10 +311,10 @@ set_option(struct config *cfg, const struct option *option,
 			return set_words(cfg, option, value);
 		case OPTION_SINK:
 			return set_sink(cfg, option, value);
-		case OPTION_PLUGIN:
-			set_property(&cfg->plugin, &cfg->plugin_count, option->key, value,
-						 from);
-			return NULL;
+		case OPTION_PLUGIN_WORD:
+		case OPTION_PLUGIN_BOOL:
+		case OPTION_PLUGIN_SIZE:
+			return set_plugin(cfg, option, value, from);
 	}
 	return NULL;
 }

@@ -16,8 +16,7 @@ extern void option_defaults(struct config *cfg);
 
 /*
  * Sets a key of [postgres], [kafka] or [wal2kafka]; "from" says where it was
- * found.  Names in [kafka] and what goes to the plugin are judged by those who
- * know them.
+ * found.  What is in [kafka] is judged by librdkafka, see property.h.
  */
 extern char *option_set(struct config *cfg, const char *section,
 						const char *key, const char *value,

@@ -77,7 +77,8 @@ test_good(void)
 				   "conninfo =  host=a b='c # d' ; e\t \r\nslot=s\r\n"
 				   "[wal2kafka]\nsink = file:/a b\nmax_in_flight = 2 MB\n"
 				   "topics = create\nlog_format = json\nlog_level=debug\n"
-				   "allow_plaintext = on\ntruncate = emit\nfields=none"),
+				   "allow_plaintext = on\ntruncate = emit\nfields=none\n"
+				   "include_xid = true\nmax_record = 2MB"),
 		 NULL, "BOM, CRLF, comments, no last newline");
 	ok(strcmp(cfg.conninfo, "host=a b='c # d' ; e") == 0,
 	   "no comment within a line, blanks trimmed");
@@ -86,8 +87,10 @@ test_good(void)
 	ok(cfg.max_in_flight == 2 * 1024 * 1024 && cfg.topics == TOPICS_CREATE &&
 	   cfg.log_format == 1 && cfg.log_level == 3 && cfg.allow_plaintext,
 	   "numbers and words");
-	ok(cfg.plugin_count == 2 && strcmp(cfg.plugin[0].name, "truncate") == 0 &&
-	   strcmp(cfg.plugin[1].value, "none") == 0, "keys for the plugin");
+	ok(cfg.plugin_count == 4 && strcmp(cfg.plugin[0].name, "truncate") == 0 &&
+	   strcmp(cfg.plugin[1].value, "none") == 0 &&
+	   strcmp(cfg.plugin[2].value, "on") == 0 &&
+	   strcmp(cfg.plugin[3].value, "2097152") == 0, "keys for the plugin");
 	config_free(&cfg);
 
 	says(read_text(&cfg, MINIMUM "[route public.users]\ntopic = users.0\n"
@@ -155,6 +158,10 @@ test_values(void)
 	refuses("[wal2kafka]\nsink = file:\n", "\"sink\" cannot be \"file:\"",
 			"sink without a folder");
 	refuses("[wal2kafka]\nallow_plaintext = maybe\n", "yes|no", "bad boolean");
+	refuses("[wal2kafka]\ntruncate = ask\n", "x.conf:2: \"truncate\" cannot "
+			"be \"ask\"; it must be skip|emit|halt", "option of the plugin");
+	refuses("[wal2kafka]\nmax_record = 1GB\n", "\"max_record\" cannot",
+			"a record too large");
 	refuses(MINIMUM "[wal2kafka]\ntopic_partitions = 0\n",
 			"\"topic_partitions\" cannot be \"0\"", "no partitions");
 }
