@@ -50,10 +50,12 @@ like(
 # what people read is what the program knows
 my $manual = slurp(top_dir() . '/shipper/wal2kafka.1');
 my $sample = slurp(top_dir() . '/wal2kafka.conf.sample');
+my $readme = slurp(top_dir() . '/README.md');
 for my $key ($out =~ /^  (\w+)/mg)
 {
 	like($manual, qr/^\.BR? .*\b$key\b/m, "the manual has $key");
 	like($sample, qr/^#?$key = /m, "the sample has $key");
+	like($readme, qr/^\| `\[.*\b$key`/m, "the README has $key");
 }
 for my $word (map { /--(\w+)/g } (run_program('--help'))[1])
 {
