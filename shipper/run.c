@@ -38,6 +38,7 @@
 #define DELAY_STANDBY_MS	2000
 #define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
 #define STEADY_MS			60000	/* a stream this old starts delays anew */
+#define ANSWERS_MAX			100 /* wanted in a second: the server is stopping */
 #define REPEATS_MAX			5	/* of an error at one place */
 #define ABANDON_MS			5000	/* at the end, for threads to let go */
 
@@ -58,6 +59,8 @@ struct run
 	unsigned	repeats;
 
 	bool		answer_wanted;
+	unsigned	answers;		/* wanted since answers_from, frames apart */
+	int64_t		answers_from;	/* ms */
 	lsn_t		confirmed;		/* last sent to the server */
 	int64_t		status_at;		/* ms; when that was */
 	uint64_t	last_outstanding;
@@ -83,6 +86,7 @@ static bool is_full(const struct run *run);
 static void serve_sink(struct run *run);
 static void receive(struct run *run);
 static bool receive_one(struct run *run);
+static void heed_question(struct run *run);
 static void advance(struct run *run);
 static void confirm(struct run *run);
 static lsn_t confirmable(const struct run *run);
@@ -286,6 +290,7 @@ receive_one(struct run *run)
 	switch (stream_receive(run->stream, &message))
 	{
 		case STREAM_FRAME:
+			run->answers = 0;
 			if (ledger_is_empty(&run->ledger))
 				run->progress_at = clock_ms();
 			if (cursor_begin(&run->cursor, message.buffer, message.size,
@@ -294,7 +299,7 @@ receive_one(struct run *run)
 			restart_all(run);
 			return false;
 		case STREAM_ANSWER:
-			run->answer_wanted = true;
+			heed_question(run);
 			return true;
 		case STREAM_KEEPALIVE:
 			return true;
@@ -305,6 +310,31 @@ receive_one(struct run *run)
 			return false;
 	}
 	return false;
+}
+
+/*
+ * A server that stops asks without a pause until all it sent is confirmed.
+ * When nothing is left to confirm it may still ask: for what was there before
+ * the first frame.  It then stops only if it is left.
+ */
+static void
+heed_question(struct run *run)
+{
+	int64_t		now = clock_ms();
+
+	run->answer_wanted = true;
+	if (run->answers == 0 || now - run->answers_from > 1000)
+	{
+		run->answers = 0;
+		run->answers_from = now;
+	}
+	if (++run->answers < ANSWERS_MAX || !ledger_is_empty(&run->ledger) ||
+		confirmable(run) != run->confirmed)
+		return;
+	log_info("the server is stopping: letting go of it");
+	stream_close(run->stream);
+	run->answers = 0;
+	plan_retry(run, DELAY_SHUTDOWN_MS);
 }
 
 static void

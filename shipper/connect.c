@@ -1,0 +1,172 @@
+/*
+ * connect.c
+ *		A replication connection, and the commands before the copy.
+ *
+ * What waits here waits on poll(), never past the stop flag or a time limit.
+ */
+#include "connect.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "pgerror.h"
+
+#define STEP_MS			60000	/* for connecting, and for each command */
+
+static PGconn *begin(const struct config *config);
+static char *session_options(const char *conninfo);
+static bool finish(PGconn *conn, const volatile sig_atomic_t *stop,
+				   enum reaction *reaction);
+static bool await(const PGconn *conn, const volatile sig_atomic_t *stop,
+				  short events, int64_t deadline);
+
+PGconn *
+connect_open(const struct config *config, const volatile sig_atomic_t *stop,
+			 enum reaction *reaction)
+{
+	PGconn	   *conn = begin(config);
+
+	*reaction = REACTION_RETRY;
+	if (finish(conn, stop, reaction))
+		return conn;
+	PQfinish(conn);
+	return NULL;
+}
+
+PGresult *
+connect_query(PGconn *conn, const char *sql,
+			  const volatile sig_atomic_t *stop, enum reaction *reaction)
+{
+	int64_t		deadline = clock_ms() + STEP_MS;
+	PGresult   *last = NULL;
+	PGresult   *result;
+
+	if (PQsendQuery(conn, sql) != 1)
+	{
+		*reaction = pgerror_connection(conn, "could not send a command");
+		return NULL;
+	}
+	for (;;)
+	{
+		if (PQflush(conn) == 1 && !await(conn, stop, POLLOUT, deadline))
+			break;
+		if (PQisBusy(conn))
+		{
+			if (!await(conn, stop, POLLIN, deadline))
+				break;
+			/* why it failed is in the result then */
+			if (PQconsumeInput(conn))
+				continue;
+		}
+		result = PQgetResult(conn);
+		if (result == NULL)
+			return last;
+		PQclear(last);
+		last = result;
+		if (PQresultStatus(result) == PGRES_COPY_BOTH)
+			return result;
+	}
+	PQclear(last);
+	return NULL;
+}
+
+/*
+ * What stands before dbname are defaults that conninfo may change, what stands
+ * after it may not be changed.  A dead peer is noticed by TCP: silence of the
+ * server means nothing, it may be decoding.
+ */
+static PGconn *
+begin(const struct config *config)
+{
+	char	   *options = session_options(config->conninfo);
+	const char *const keywords[] = {
+		"fallback_application_name", "connect_timeout", "keepalives_idle",
+		"keepalives_interval", "keepalives_count", "tcp_user_timeout",
+		"dbname", "replication", "client_encoding", "options", NULL,
+	};
+	const char *const values[] = {
+		"wal2kafka", "10", "30",
+		"10", "3", "60000",
+		config->conninfo, "database", "UTF8", options, NULL,
+	};
+	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
+
+	free(options);
+	/* a refused connection has no result: its SQLSTATE is in the message */
+	if (conn != NULL)
+		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	return conn;
+}
+
+/* Against settings of role or database; people's own go last and win. */
+static char *
+session_options(const char *conninfo)
+{
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+	const char *given = getenv("PGOPTIONS");
+	char	   *options;
+
+	for (PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, "options") == 0 && o->val != NULL)
+			given = o->val;
+	options = mem_format("-c statement_timeout=0 -c lock_timeout=0 "
+						 "-c idle_session_timeout=0 "
+						 "-c idle_in_transaction_session_timeout=0 %s",
+						 given != NULL ? given : "");
+	PQconninfoFree(parsed);
+	return options;
+}
+
+static bool
+finish(PGconn *conn, const volatile sig_atomic_t *stop,
+	   enum reaction *reaction)
+{
+	int64_t		deadline = clock_ms() + STEP_MS;
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
+		status = PGRES_POLLING_FAILED;
+	while (status != PGRES_POLLING_OK)
+	{
+		if (status == PGRES_POLLING_FAILED)
+		{
+			*reaction = pgerror_connection(conn, "could not connect");
+			return false;
+		}
+		if (!await(conn, stop, status == PGRES_POLLING_READING ? POLLIN :
+				   POLLOUT, deadline))
+			return false;
+		status = PQconnectPoll(conn);
+	}
+	if (PQsetnonblocking(conn, 1) != 0)
+	{
+		*reaction = pgerror_connection(conn,
+									   "could not set up the connection");
+		return false;
+	}
+	return true;
+}
+
+/* Waits for the socket; false at the stop flag or, logged, after too long. */
+static bool
+await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
+	  int64_t deadline)
+{
+	while (!*stop)
+	{
+		struct pollfd fd = {PQsocket(conn), events, 0};
+
+		if (clock_ms() >= deadline)
+		{
+			log_error("the server did not answer within %d s", STEP_MS / 1000);
+			return false;
+		}
+		if (poll(&fd, 1, 200) > 0)
+			return true;
+	}
+	return false;
+}

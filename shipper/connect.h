@@ -1,0 +1,28 @@
+/*
+ * connect.h
+ *		A replication connection, and the commands before the copy.
+ *
+ * Both wait, but not past a set stop flag.  What fails is logged, and
+ * *reaction says what helps.
+ */
+#ifndef CONNECT_H
+#define CONNECT_H
+
+#include <signal.h>
+
+#include <libpq-fe.h>
+
+#include "config.h"
+#include "reaction.h"
+
+/* A connection that does not block, or NULL. */
+extern PGconn *connect_open(const struct config *config,
+							const volatile sig_atomic_t *stop,
+							enum reaction *reaction);
+
+/* The last result, whatever its status; NULL when there was none. */
+extern PGresult *connect_query(PGconn *conn, const char *sql,
+							   const volatile sig_atomic_t *stop,
+							   enum reaction *reaction);
+
+#endif							/* CONNECT_H */

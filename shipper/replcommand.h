@@ -1,0 +1,20 @@
+/*
+ * replcommand.h
+ *		The command that starts streaming, with the plugin's options.
+ */
+#ifndef REPLCOMMAND_H
+#define REPLCOMMAND_H
+
+#include <stddef.h>
+
+#include "config.h"
+#include "lsn.h"
+
+/*
+ * START_REPLICATION at an LSN with the routes, to be freed.  "largest" is the
+ * largest record the sink takes, 0 for any; the config's max_record wins.
+ */
+extern char *replcommand_start(const struct config *config, size_t largest,
+							   lsn_t start, const char *routes);
+
+#endif							/* REPLCOMMAND_H */
