@@ -32,7 +32,7 @@ struct cursor
 	struct sink *sink;			/* borrowed; changes with each one opened */
 	struct catalog catalog;		/* of the connection */
 
-	struct ledger_entry *entry; /* NULL when idle; it holds the frame's bytes */
+	struct ledger_entry *entry; /* holds the frame's bytes; NULL: idle */
 	struct frame frame;
 	struct position next;		/* of the next record in the frame */
 	struct sink_record records[CURSOR_RECORDS];

@@ -114,6 +114,7 @@ write_line(const char *name, const char *text)
 {
 	char		line[LOG_LINE_MAX];
 	char		stamp[32];
+	char		time[48];
 	struct timespec now;
 	struct tm	utc;
 	size_t		len;
@@ -121,18 +122,14 @@ write_line(const char *name, const char *text)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-	len = (size_t) snprintf(line, 100,
-							log_json ?
-							"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"text\":\"" :
-							"%s.%03ldZ %-7s ",
-							stamp, now.tv_nsec / 1000000, name);
-	len += escape(line + len, text, log_json);
+	snprintf(time, sizeof(time), "%s.%03ldZ", stamp, now.tv_nsec / 1000000);
 	if (log_json)
-	{
-		line[len++] = '"';
-		line[len++] = '}';
-	}
-	line[len++] = '\n';
+		len = (size_t) sprintf(line, "{\"time\":\"%s\",\"level\":\"%s\","
+							   "\"text\":\"", time, name);
+	else
+		len = (size_t) sprintf(line, "%s %-7s ", time, name);
+	len += escape(line + len, text, log_json);
+	len += (size_t) sprintf(line + len, log_json ? "\"}\n" : "\n");
 	fwrite(line, 1, len, stderr);
 }
 
@@ -145,7 +142,8 @@ escape(char *to, const char *text, bool json)
 	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
 	{
 		if (*c < 0x20 || *c == 0x7f)
-			len += (size_t) sprintf(to + len, json ? "\\u%04x" : "\\x%02x", *c);
+			len += (size_t) sprintf(to + len, json ? "\\u%04x" : "\\x%02x",
+									*c);
 		else
 		{
 			if (json && (*c == '"' || *c == '\\'))

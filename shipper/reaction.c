@@ -27,7 +27,8 @@ static const struct row rows[] = {
 	{"08", NULL, REACTION_RETRY, NULL},
 
 	{"55006", NULL, REACTION_STANDBY,
-		"Another program reads this slot; this one takes over when it leaves."},
+		"Another program reads this slot; this one takes over when it "
+		"leaves."},
 	{"55000", "wal_level", REACTION_PERSON,
 		"Set wal_level = logical and restart the server."},
 	{"55000", "in recovery", REACTION_RETRY,

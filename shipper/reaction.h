@@ -8,17 +8,18 @@
 enum reaction
 {
 	REACTION_RETRY,				/* time mends it: growing delay */
-	REACTION_REPEAT,			/* perhaps: give up when it keeps coming back */
+	REACTION_REPEAT,			/* perhaps: give up if it keeps coming back */
 	REACTION_WAIT,				/* it is going down: stay away for a while */
-	REACTION_STANDBY,			/* another has the slot: ask every now and then */
+	REACTION_STANDBY,			/* another has the slot: ask now and then */
 	REACTION_CONFIG,			/* a person at the first start, else a retry */
 	REACTION_PERSON,			/* no retry mends it */
 };
 
 /*
  * The reaction to an error, and a hint that names the remedy or NULL; in it
- * "{role}" and "{database}" stand for those of the connection.  sqlstate is "" when the server said nothing; message may be in any language
- * and only refines.
+ * "{role}" and "{database}" stand for those of the connection.  sqlstate is ""
+ * when the server said nothing; message may be in any language and only
+ * refines.
  */
 extern enum reaction reaction_find(const char *sqlstate, const char *message,
 								   const char **hint);

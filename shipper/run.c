@@ -28,7 +28,7 @@
 #include "sink.h"
 #include "stream.h"
 
-#define RECORDS_MAX			100000	/* outstanding; bounds librdkafka's memory */
+#define RECORDS_MAX			100000	/* bounds what librdkafka holds of each */
 #define STATUS_MS			1000
 #define STATUS_MOVED_MS		100	/* while deliveries are outstanding */
 #define STATUS_IDLE_MS		1	/* when the last one has come */
@@ -38,7 +38,7 @@
 #define DELAY_STANDBY_MS	2000
 #define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
 #define STEADY_MS			60000	/* a stream this old starts delays anew */
-#define ANSWERS_MAX			100 /* wanted in a second: the server is stopping */
+#define ANSWERS_MAX			100 /* in a second: the server is stopping */
 #define REPEATS_MAX			5	/* of an error at one place */
 #define ABANDON_MS			5000	/* at the end, for threads to let go */
 
@@ -225,7 +225,7 @@ next_timeout(const struct run *run)
 	return next > now ? (int) (next - now) : 0;
 }
 
-/* When the next status should go: on its own timer, sooner if there is news. */
+/* When the next status is due: on its own timer, sooner if there is news. */
 static int64_t
 status_due(const struct run *run)
 {

@@ -41,6 +41,8 @@ struct topics
 	rd_kafka_t *kafka;			/* borrowed */
 	int			wake;
 	struct topic *list;			/* owned */
+	unsigned	waiting;		/* topics to be asked for again */
+	size_t		smallest;		/* of their limits; 0: none is known */
 	bool		changed;
 	int64_t		recheck_at;
 	int64_t		recheck_ms;
@@ -126,6 +128,9 @@ topics_ask(struct topics *topics, struct topic *topic)
 {
 	if (topic->state != TOPIC_UNKNOWN || clock_ms() < topic->ask_at)
 		return;
+	if (topic->ask_at > 0)
+		topics->waiting--;
+	topic->ask_at = 0;
 	topic->state = TOPIC_ASKED;
 	queue_lookup(topics, topic, topic->missing > 0 &&
 				 topics->config->topics == TOPICS_CREATE);
@@ -151,8 +156,8 @@ topics_collect(struct topics *topics)
 		answers = lookup->next;
 		free(lookup);
 	}
-	for (struct topic *topic = topics->list; topic != NULL;
-		 topic = topic->next)
+	for (struct topic *topic = topics->list;
+		 topic != NULL && topics->waiting > 0; topic = topic->next)
 		if (topic->ask_at > 0)
 			topics_ask(topics, topic);
 	if (clock_ms() >= topics->recheck_at)
@@ -166,14 +171,7 @@ topics_collect(struct topics *topics)
 size_t
 topics_smallest_limit(const struct topics *topics)
 {
-	size_t		smallest = 0;
-
-	for (const struct topic *topic = topics->list; topic != NULL;
-		 topic = topic->next)
-		if (topic->max_record > 0 &&
-			(smallest == 0 || topic->max_record < smallest))
-			smallest = topic->max_record;
-	return smallest;
+	return topics->smallest;
 }
 
 bool
@@ -204,10 +202,9 @@ topics_timeout(const struct topics *topics)
 	int64_t		next = topics->recheck_at;
 	int64_t		left;
 
-	for (const struct topic *topic = topics->list; topic != NULL;
-		 topic = topic->next)
-		if (topic->state == TOPIC_UNKNOWN && topic->ask_at > 0 &&
-			topic->ask_at < next)
+	for (const struct topic *topic = topics->list;
+		 topic != NULL && topics->waiting > 0; topic = topic->next)
+		if (topic->ask_at > 0 && topic->ask_at < next)
 			next = topic->ask_at;
 	left = next - clock_ms();
 	return left > 0 ? (int) left : 0;
@@ -461,6 +458,9 @@ take_answer(struct topics *topics, struct lookup *lookup)
 
 	topic->state = TOPIC_READY;
 	topic->max_record = lookup->max_record;
+	if (topic->max_record > 0 && (topics->smallest == 0 ||
+								  topic->max_record < topics->smallest))
+		topics->smallest = topic->max_record;
 	set_count(topic, lookup->count);
 	log_info("topic \"%s\" has %d partition%s", topic->name, topic->count,
 			 topic->count == 1 ? "" : "s");
@@ -476,6 +476,7 @@ take_failure(struct topics *topics, const struct lookup *lookup)
 
 	topic->state = TOPIC_UNKNOWN;
 	topic->ask_at = clock_ms() + ASK_AGAIN_MS;
+	topics->waiting++;
 	switch (lookup->err)
 	{
 		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -566,7 +567,8 @@ static void
 set_count(struct topic *topic, int32_t count)
 {
 	free(topic->partitions);
-	topic->partitions = mem_zalloc((size_t) count * sizeof(*topic->partitions));
+	topic->partitions = mem_zalloc((size_t) count *
+								   sizeof(*topic->partitions));
 	topic->count = count;
 	topic->next_count = 0;
 }

@@ -1,0 +1,199 @@
+/*
+ * delivery.c
+ *		Out of librdkafka: delivery reports, errors, its log.
+ *
+ * Each acknowledgement counts only with an offset.  A success without one
+ * means that librdkafka concluded it, and the broker may never have stored
+ * the record.
+ */
+#include "producer_state.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "producer.h"
+
+#define REPORTS_MAX		1024
+
+static void take_reports(struct producer *producer, rd_kafka_event_t *event);
+static bool take_report(struct producer *producer,
+						const rd_kafka_message_t *message, int64_t now);
+static void delivery_failed(struct producer *producer,
+							const rd_kafka_message_t *message);
+static enum sink_health judge_failure(struct producer *producer,
+									  const rd_kafka_message_t *message);
+static enum sink_health too_large(struct producer *producer,
+								  const rd_kafka_message_t *message);
+static void take_error(struct producer *producer, rd_kafka_event_t *event);
+static void take_log(rd_kafka_event_t *event);
+
+void
+delivery_take(struct producer *producer, rd_kafka_event_t *event)
+{
+	switch (rd_kafka_event_type(event))
+	{
+		case RD_KAFKA_EVENT_DR:
+			take_reports(producer, event);
+			break;
+		case RD_KAFKA_EVENT_ERROR:
+			take_error(producer, event);
+			break;
+		case RD_KAFKA_EVENT_LOG:
+			take_log(event);
+			break;
+		default:
+			break;
+	}
+}
+
+/* Reports of one frame mostly come together: acknowledged in one step. */
+static void
+take_reports(struct producer *producer, rd_kafka_event_t *event)
+{
+	const rd_kafka_message_t *messages[REPORTS_MAX];
+	int64_t		now = clock_ms();
+	size_t		count;
+
+	while ((count = rd_kafka_event_message_array(event, messages,
+												 REPORTS_MAX)) > 0)
+	{
+		struct ledger_entry *entry = NULL;
+		uint32_t	done = 0;
+
+		for (size_t i = 0; i < count; i++)
+		{
+			if (!take_report(producer, messages[i], now))
+				continue;
+			if (messages[i]->_private != entry)
+			{
+				if (done > 0)
+					ledger_ack(producer->ledger, entry, done);
+				entry = messages[i]->_private;
+				done = 0;
+			}
+			done++;
+		}
+		if (done > 0)
+			ledger_ack(producer->ledger, entry, done);
+	}
+}
+
+/* Whether it is a delivery. */
+static bool
+take_report(struct producer *producer, const rd_kafka_message_t *message,
+			int64_t now)
+{
+	struct topic *topic = rd_kafka_topic_opaque(message->rkt);
+	struct topic_partition *partition =
+		&topic->partitions[message->partition];
+
+	producer->outstanding--;
+	partition->outstanding--;
+	partition->used = now;
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->offset < 0)
+	{
+		delivery_failed(producer, message);
+		return false;
+	}
+	partition->gate = GATE_OPEN;
+	return true;
+}
+
+static void
+delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
+{
+	const char *topic = rd_kafka_topic_name(message->rkt);
+
+	if (producer->health != HEALTH_FINE)
+		return;
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		log_error("delivery to topic \"%s\" partition %d was reported "
+				  "without an offset", topic, message->partition);
+	else
+		log_error("delivery to topic \"%s\" partition %d failed: %s", topic,
+				  message->partition, rd_kafka_err2str(message->err));
+	producer->health = judge_failure(producer, message);
+	if (producer->health == HEALTH_HOPELESS)
+		log_hint("No retry mends this: see the broker's settings of the "
+				 "topic and its access rules.");
+}
+
+static enum sink_health
+judge_failure(struct producer *producer, const rd_kafka_message_t *message)
+{
+	switch (message->err)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+			return too_large(producer, message);
+		case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+			return HEALTH_HOPELESS;
+		default:
+			return HEALTH_BROKEN;
+	}
+}
+
+/* The batch was, not the record, as long as a smaller batch can hold it. */
+static enum sink_health
+too_large(struct producer *producer, const rd_kafka_message_t *message)
+{
+	size_t		record = message->len + message->key_len + PRODUCER_OVERHEAD;
+
+	if (producer->batch_size <= record)
+		return HEALTH_HOPELESS;
+	producer_limit_batches(record > producer->batch_size / 2 ? record :
+						   producer->batch_size / 2);
+	return HEALTH_BROKEN;
+}
+
+static void
+take_error(struct producer *producer, rd_kafka_event_t *event)
+{
+	rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+	const char *text = rd_kafka_event_error_string(event);
+	char		reason[256];
+
+	if (rd_kafka_event_error_is_fatal(event) ||
+		err == RD_KAFKA_RESP_ERR__FATAL)
+	{
+		err = rd_kafka_fatal_error(producer->kafka, reason, sizeof(reason));
+		log_error("the Kafka producer cannot go on: %s: %s",
+				  rd_kafka_err2name(err), reason);
+		if (producer->health == HEALTH_FINE)
+			producer->health = HEALTH_BROKEN;
+	}
+	else if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+	{
+		log_error("Kafka refuses the login: %s", text);
+		log_hint("Check the sasl. and ssl. keys of [kafka].");
+	}
+	else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		log_warning("no Kafka broker can be reached: %s", text);
+	else
+		log_debug("Kafka: %s", text);
+}
+
+/*
+ * librdkafka's errors are events as well: here they only inform.  It warns of
+ * the settings that we force; people cannot change them.
+ */
+static void
+take_log(rd_kafka_event_t *event)
+{
+	const char *facility;
+	const char *text;
+	int			level;
+
+	if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
+		return;
+	if (level <= 4 && strcmp(facility, "CONFWARN") != 0)
+		log_warning("Kafka: %s", text);
+	else
+		log_debug("Kafka: %s: %s", facility, text);
+}
