@@ -20,17 +20,17 @@ use Time::HiRes qw(time);
 plan skip_all => 'needs a real broker' if Wal2Kafka::Kafka::why_mock();
 
 my $seed = $ENV{CHAOS_SEED} || time() % 100000;
-my $end  = time() + ($ENV{CHAOS_SECONDS} || 120);
+my $end = time() + ($ENV{CHAOS_SECONDS} || 120);
 diag("CHAOS_SEED=" . srand($seed));
 
-my $kafka   = Wal2Kafka::Kafka->new;
-my $node    = new_server('source', conf => "wal_sender_timeout = 5s\n");
-my $load    = Wal2Kafka::Workload->new($node, $kafka);
+my $kafka = Wal2Kafka::Kafka->new;
+my $node = new_server('source', conf => "wal_sender_timeout = 5s\n");
+my $load = Wal2Kafka::Workload->new($node, $kafka);
 my $shipper = Wal2Kafka::Shipper->new(
-	node        => $node,
-	kafka       => $kafka,
+	node => $node,
+	kafka => $kafka,
 	publication => 'p',
-	options     => { max_in_flight => '1MB', release_after => 2 });
+	options => { max_in_flight => '1MB', release_after => 2 });
 $shipper->init;
 $shipper->start;
 
@@ -47,20 +47,43 @@ sub restart_shipper
 }
 
 my @events = (
-	[ 'kill the shipper' => sub { restart_shipper(sub { $shipper->kill9 }) } ],
-	[ 'stop the shipper' => sub {
-			restart_shipper(sub { is($shipper->stop, 0, 'SIGTERM: status 0') }) } ],
-	[ 'freeze the shipper' => sub {
-			kill 'STOP', $shipper->pid; pause(2); kill 'CONT', $shipper->pid; } ],
-	[ 'end the walsender' => sub {
-			$node->safe_psql('postgres', 'SELECT pg_terminate_backend(active_pid)
-				FROM pg_replication_slots WHERE active') } ],
-	[ 'crash the server' => sub { $node->stop('immediate'); pause(0.5); $node->start; } ],
-	[ 'stop the server'  => sub { $node->stop('fast'); pause(0.5); $node->start; } ],
-	[ 'checkpoint'       => sub { $node->safe_psql('postgres', 'CHECKPOINT') } ],
-	[ 'freeze Kafka'     => sub { $kafka->freeze; pause(4); $kafka->thaw; } ],
-	[ 'kill Kafka'       => sub { $kafka->kill9; pause(1); $kafka->start; } ],
-	[ 'stop Kafka'       => sub { $kafka->stop; pause(1); $kafka->start; } ]);
+	[
+		'kill the shipper' => sub {
+			restart_shipper(sub { $shipper->kill9 });
+		}
+	],
+	[
+		'stop the shipper' => sub {
+			restart_shipper(sub { is($shipper->stop, 0, 'SIGTERM: status 0') }
+			);
+		}
+	],
+	[
+		'freeze the shipper' => sub {
+			kill 'STOP', $shipper->pid;
+			pause(2);
+			kill 'CONT', $shipper->pid;
+		}
+	],
+	[
+		'end the walsender' => sub {
+			$node->safe_psql(
+				'postgres', 'SELECT pg_terminate_backend(active_pid)
+				FROM pg_replication_slots WHERE active');
+		}
+	],
+	[
+		'crash the server' =>
+		  sub { $node->stop('immediate'); pause(0.5); $node->start; }
+	],
+	[
+		'stop the server' =>
+		  sub { $node->stop('fast'); pause(0.5); $node->start; }
+	],
+	[ 'checkpoint' => sub { $node->safe_psql('postgres', 'CHECKPOINT') } ],
+	[ 'freeze Kafka' => sub { $kafka->freeze; pause(4); $kafka->thaw; } ],
+	[ 'kill Kafka' => sub { $kafka->kill9; pause(1); $kafka->start; } ],
+	[ 'stop Kafka' => sub { $kafka->stop; pause(1); $kafka->start; } ]);
 
 my $round = 0;
 while (time() < $end && Test::More->builder->is_passing)
@@ -76,7 +99,8 @@ while (time() < $end && Test::More->builder->is_passing)
 		$writers->finish;
 		next if !$shipper->has_ended;
 		my $status = $shipper->wait_exit;
-		isnt($status, 3, "after \"$name\" the shipper ended with status $status");
+		isnt($status, 3,
+			"after \"$name\" the shipper ended with status $status");
 		$shipper->start;
 	}
 	wait_for_slot($node, 'wal2kafka');

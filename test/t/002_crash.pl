@@ -14,23 +14,23 @@ use Wal2Kafka::Shipper;
 use Wal2Kafka::Workload;
 use Test::More;
 
-my $kafka  = Wal2Kafka::Kafka->new;
-my $node   = new_server('source');
-my $load   = Wal2Kafka::Workload->new($node, $kafka);
+my $kafka = Wal2Kafka::Kafka->new;
+my $node = new_server('source');
+my $load = Wal2Kafka::Workload->new($node, $kafka);
 my @topics = $load->topics;
 my @tables = $load->tables;
-my $slot   = 'wal2kafka';
+my $slot = 'wal2kafka';
 
 # The mock keeps only 5 MB of a partition and cannot be frozen: there the crash
 # comes when it comes.
-my $mock         = $kafka->is_mock;
+my $mock = $kafka->is_mock;
 my $transactions = $mock ? 100 : 400;    # of each writer
 
 my $shipper = Wal2Kafka::Shipper->new(
-	node        => $node,
-	kafka       => $kafka,
+	node => $node,
+	kafka => $kafka,
 	publication => 'p',
-	options     => { max_in_flight => '1MB' });
+	options => { max_in_flight => '1MB' });
 $shipper->init;
 
 # Kafka falls silent when some of the backlog is there: whatever dies then,
@@ -39,14 +39,14 @@ sub in_the_middle
 {
 	my ($crash) = @_;
 	my $wanted = $kafka->count(@topics) + ($mock ? 20 : 500);
-	my $end    = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 
 	$shipper->start if !$shipper->pid;
 	$kafka->wait_for_count($wanted, @topics);
 	$kafka->freeze if !$mock;
 	$crash->();
-	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"), 't',
-		'in the middle of a backlog')
+	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"),
+		't', 'in the middle of a backlog')
 	  if !$mock;
 	$kafka->thaw if !$mock;
 	return;
@@ -56,11 +56,14 @@ sub in_the_middle
 ok($load->write_rows(1, $transactions), 'a backlog is written');
 for my $n (1 .. ($mock ? 0 : 20))
 {
-	$node->safe_psql('postgres', "INSERT INTO $tables[ $n % 4 ]
-		SELECT $n * 10000 + g, 0, repeat('wide', 200) FROM generate_series(1, 1000) g");
+	$node->safe_psql(
+		'postgres', "INSERT INTO $tables[ $n % 4 ]
+		SELECT $n * 10000 + g, 0, repeat('wide', 200) FROM generate_series(1, 1000) g"
+	);
 }
 ok($load->write_rows(2, $transactions), 'with wide rows in it');
-in_the_middle(sub { is($shipper->kill9, 137, 'the shipper is killed'); }) for 1 .. 2;
+in_the_middle(sub { is($shipper->kill9, 137, 'the shipper is killed'); })
+  for 1 .. 2;
 $load->consume;
 
 # --- a crash of the server under it, and rows written meanwhile ---

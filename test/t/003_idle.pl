@@ -13,8 +13,8 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $kafka = Wal2Kafka::Kafka->new;
-my $node  = new_server('source');
-my $slot  = 'wal2kafka';
+my $node = new_server('source');
+my $slot = 'wal2kafka';
 
 $node->safe_psql('postgres', <<'EOF');
 CREATE TABLE t (id int PRIMARY KEY, pad text);
@@ -30,20 +30,24 @@ $shipper->start;
 wait_for_slot($node, $slot);
 
 $node->safe_psql('elsewhere',
-	q{CREATE TABLE big AS SELECT g, repeat('x', 200) FROM generate_series(1, 50000) g});
+	q{CREATE TABLE big AS SELECT g, repeat('x', 200) FROM generate_series(1, 50000) g}
+);
 wait_for_slot($node, $slot);
 pass('the slot follows the log of another database');
 $node->safe_psql('postgres',
-	q{INSERT INTO other SELECT g, repeat('x', 200) FROM generate_series(1, 50000) g});
+	q{INSERT INTO other SELECT g, repeat('x', 200) FROM generate_series(1, 50000) g}
+);
 wait_for_slot($node, $slot);
 pass('and of a table that is not published');
 is($kafka->count('public.t'), 0, 'nothing was sent');
 
 my $begin = time();
 $node->stop('fast');
-cmp_ok(time() - $begin, '<', 15, 'a fast stop with the shipper attached is fast');
+cmp_ok(time() - $begin,
+	'<', 15, 'a fast stop with the shipper attached is fast');
 $node->start;
-$node->safe_psql('postgres', q{INSERT INTO t VALUES (1, 'after the restart')});
+$node->safe_psql('postgres',
+	q{INSERT INTO t VALUES (1, 'after the restart')});
 $kafka->wait_for_count(1, 'public.t');
 pass('the shipper came back by itself');
 
@@ -60,12 +64,12 @@ EOF
 	  or die 'the shipper reads nothing';
 	kill 'TERM', $shipper->pid;
 	$shipper->wait_for_log(qr/stop|drain|signal/i);
-	is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't',
-		'not confirmed while Kafka is silent');
+	is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
+		't', 'not confirmed while Kafka is silent');
 	$kafka->thaw;
 	is($shipper->wait_exit, 0, 'SIGTERM waits for Kafka and ends with 0');
-	is(slot_field($node, $slot, "confirmed_flush_lsn >= '$lsn'"), 't',
-		'what was delivered is confirmed');
+	is(slot_field($node, $slot, "confirmed_flush_lsn >= '$lsn'"),
+		't', 'what was delivered is confirmed');
 	is($kafka->count('public.t'), 1000, 'each row is there once');
 }
 

@@ -13,8 +13,8 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $kafka = Wal2Kafka::Kafka->new;
-my $node  = new_server('source');
-my $slot  = 'wal2kafka';
+my $node = new_server('source');
+my $slot = 'wal2kafka';
 
 $node->safe_psql('postgres', <<'EOF');
 CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
@@ -23,10 +23,10 @@ EOF
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic('public.t', 2);
 my $shipper = Wal2Kafka::Shipper->new(
-	node        => $node,
-	kafka       => $kafka,
+	node => $node,
+	kafka => $kafka,
 	publication => 'p',
-	options     => { release_after => 2 });
+	options => { release_after => 2 });
 $shipper->init;
 
 # --- at the start ---
@@ -39,7 +39,8 @@ $shipper->start;
 my $port = ($kafka->brokers =~ /:(\d+)$/)[0];
 $shipper->wait_for_log(qr/$port/);
 pass('the log names the broker that does not answer');
-is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'nothing is confirmed');
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
+	't', 'nothing is confirmed');
 $kafka->start;
 $kafka->wait_for_count(100, 'public.t');
 wait_for_slot($node, $slot);
@@ -54,9 +55,11 @@ SELECT pg_current_wal_lsn();
 EOF
 my $begin = time();
 $node->stop('fast');
-cmp_ok(time() - $begin, '<', 30, 'the server stops without waiting for Kafka');
+cmp_ok(time() - $begin, '<', 30,
+	'the server stops without waiting for Kafka');
 $node->start;
-is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'nothing is confirmed');
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
+	't', 'nothing is confirmed');
 $kafka->start;
 wait_for_slot($node, $slot);
 

@@ -12,7 +12,7 @@ use Wal2Kafka::Shipper;
 use Test::More;
 
 my $kafka = Wal2Kafka::Kafka->new;
-my $node  = new_server('source', allow => 0);
+my $node = new_server('source', allow => 0);
 
 $node->safe_psql('postgres', <<'EOF');
 CREATE ROLE shipper LOGIN REPLICATION;
@@ -35,12 +35,12 @@ sub shipper
 {
 	my ($slot, %routes) = @_;
 	return Wal2Kafka::Shipper->new(
-		node        => $node,
-		kafka       => $kafka,
-		conninfo    => $node->connstr('app') . ' user=shipper',
-		slot        => $slot,
+		node => $node,
+		kafka => $kafka,
+		conninfo => $node->connstr('app') . ' user=shipper',
+		slot => $slot,
 		publication => 'cdc',
-		routes      => \%routes);
+		routes => \%routes);
 }
 
 my $first = shipper('first', 'public.users' => { topic => 'users.0' });
@@ -51,11 +51,13 @@ SKIP:
 	skip 'this server has no list of allowed plugins', 2 if !$known;
 	$first->start;
 	is($first->wait_exit, 3, 'a plugin that is not allowed needs a person');
-	like($first->log,
+	like(
+		$first->log,
 		qr/ALTER ROLE "?shipper"? IN DATABASE "?app"? SET output_plugin_libraries = wal2kafka/,
 		'the log has the line to type');
 	$node->safe_psql('postgres',
-		'ALTER ROLE shipper IN DATABASE app SET output_plugin_libraries = wal2kafka');
+		'ALTER ROLE shipper IN DATABASE app SET output_plugin_libraries = wal2kafka'
+	);
 }
 
 $first->start;
@@ -66,23 +68,32 @@ DELETE FROM users;
 EOF
 $kafka->wait_for_count(2, 'users.0');
 $kafka->wait_for_count(1, 'public.Order-20Items');
-is_deeply([ map { [ $_->{key}, $_->{json}{op} ] } $kafka->records('users.0') ],
+is_deeply(
+	[ map { [ $_->{key}, $_->{json}{op} ] } $kafka->records('users.0') ],
 	[ [ 1, { Insert => [ 1, 'ann', 'x' ] } ], [ 1, { Delete => [1] } ] ],
 	'a route of the config, without any right on the table');
 
-my $second = shipper('second',
-	'users'         => { topic => 'users.1' },
+my $second = shipper(
+	'second',
+	'users' => { topic => 'users.1' },
 	'"Order Items"' => { topic => 'users.1' });
 $second->start;
 $kafka->wait_for_count(3, 'users.1');
-my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers, 'users.1');
-is($status, 0, 'another slot of the database has routes of its own') or diag($output);
-is_deeply([ sort map { $_->{value} } $kafka->records('users.1') ],
-	[ sort map { $_->{value} } $kafka->records('users.0', 'public.Order-20Items') ],
+my ($status, $output) =
+  run_tool('checker', '--brokers', $kafka->brokers, 'users.1');
+is($status, 0, 'another slot of the database has routes of its own')
+  or diag($output);
+is_deeply(
+	[ sort map { $_->{value} } $kafka->records('users.1') ],
+	[
+		sort map { $_->{value} }
+		  $kafka->records('users.0', 'public.Order-20Items')
+	],
 	'and the same records');
 
-is($first->stop,  0, 'first stops');
+is($first->stop, 0, 'first stops');
 is($second->stop, 0, 'second stops');
-is($node->safe_psql('app', 'SELECT count(*) FROM pg_extension'), 1, 'no extension was made');
+is($node->safe_psql('app', 'SELECT count(*) FROM pg_extension'),
+	1, 'no extension was made');
 
 done_testing();

@@ -13,7 +13,7 @@ use Wal2Kafka::Shipper;
 use Test::More;
 
 my $kafka = Wal2Kafka::Kafka->new;
-my $node  = new_server('source');
+my $node = new_server('source');
 $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v bigint)');
 add_ledger($node, 'postgres', 't');
 
@@ -22,16 +22,17 @@ add_ledger($node, 'postgres', 't');
 sub try
 {
 	my ($name, $program) = @_;
-	my $proxy   = Wal2Kafka::Proxy->new($node);
+	my $proxy = Wal2Kafka::Proxy->new($node);
 	my $shipper = Wal2Kafka::Shipper->new(
-		kafka    => $kafka,
+		kafka => $kafka,
 		conninfo => $proxy->conninfo('postgres'),
-		slot     => $name,
+		slot => $name,
 		postgres => { publication => $name },
-		program  => $program,
-		routes   => { 'public.t' => { topic => $name } });
+		program => $program,
+		routes => { 'public.t' => { topic => $name } });
 
-	$node->safe_psql('postgres', "TRUNCATE t, ledger; CREATE PUBLICATION $name FOR TABLE t");
+	$node->safe_psql('postgres',
+		"TRUNCATE t, ledger; CREATE PUBLICATION $name FOR TABLE t");
 	$kafka->create_topic($name, 1);
 	$shipper->init;
 	$shipper->start;
@@ -42,12 +43,15 @@ sub try
 	$proxy->hold;
 	$node->safe_psql('postgres', 'INSERT INTO t VALUES (2)');
 	$proxy->wait_held;
-	my $end       = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 	my $confirmed = $proxy->keepalive($end);
-	my $lied = $node->safe_psql('postgres', "SELECT '$confirmed'::pg_lsn >= '$end'");
-	wait_until('the server has taken the confirmation',
-		sub { slot_field($node, $name, "confirmed_flush_lsn >= '$end'") eq 't' })
-	  if $lied eq 't';
+	my $lied =
+	  $node->safe_psql('postgres', "SELECT '$confirmed'::pg_lsn >= '$end'");
+	wait_until(
+		'the server has taken the confirmation',
+		sub {
+			slot_field($node, $name, "confirmed_flush_lsn >= '$end'") eq 't';
+		}) if $lied eq 't';
 	$proxy->cut;
 
 	$node->safe_psql('postgres', 'INSERT INTO t VALUES (3)');
@@ -60,15 +64,16 @@ sub try
 }
 
 my ($lied, $status, $output) = try('real');
-is($lied,   'f', 'the shipper does not confirm a keepalive');
-is($status, 0,   'and loses nothing') or diag($output);
+is($lied, 'f', 'the shipper does not confirm a keepalive');
+is($status, 0, 'and loses nothing') or diag($output);
 
-my $mutant = `@{[ top_dir() ]}/test/bin/build-mutant CONFIRM_KEEPALIVE @{[ launch_dir() ]}/mutant`;
+my $mutant =
+  `@{[ top_dir() ]}/test/bin/build-mutant CONFIRM_KEEPALIVE @{[ launch_dir() ]}/mutant`;
 chomp $mutant;
 ok(-x $mutant, 'the mutant is built');
 ($lied, $status, $output) = try('mutant', $mutant);
-is($lied,   't', 'the mutant confirms a keepalive');
-is($status, 1,   'the checker finds it out');
+is($lied, 't', 'the mutant confirms a keepalive');
+is($status, 1, 'the checker finds it out');
 like($output, qr/^lost: t\tW\t/m, 'a lost record is named');
 
 done_testing();

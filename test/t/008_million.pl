@@ -17,13 +17,13 @@ use Time::HiRes qw(time);
 plan skip_all => 'the mock broker keeps too few records'
   if Wal2Kafka::Kafka::why_mock();
 
-my $scale  = $ENV{MILLION} ? 1 : 10;
-my $bulk   = 1_000_000 / $scale;
+my $scale = $ENV{MILLION} ? 1 : 10;
+my $bulk = 1_000_000 / $scale;
 my $single = 100_000 / $scale;
-my $topic  = 'public.t';
-my $slot   = 'wal2kafka';
-my $kafka  = Wal2Kafka::Kafka->new;
-my $node   = new_server('source', conf => 'synchronous_commit = off');
+my $topic = 'public.t';
+my $slot = 'wal2kafka';
+my $kafka = Wal2Kafka::Kafka->new;
+my $node = new_server('source', conf => 'synchronous_commit = off');
 
 $node->safe_psql('postgres', <<'EOF');
 CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -35,14 +35,18 @@ my $shipper =
   Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
 $shipper->init;
 
-my $row    = "pg_current_xact_id(), 4711, 12.34, now()";
+my $row = "pg_current_xact_id(), 4711, 12.34, now()";
 my $script = spit(launch_dir() . '/one.sql',
 	"INSERT INTO t (v, customer, total, at) VALUES ($row);\n");
 $node->safe_psql('postgres',
-	"INSERT INTO t (v, customer, total, at) SELECT $row FROM generate_series(1, $bulk / 10)")
-  for 1 .. 10;
+	"INSERT INTO t (v, customer, total, at) SELECT $row FROM generate_series(1, $bulk / 10)"
+) for 1 .. 10;
 $node->command_ok(
-	[ 'pgbench', '-n', '-c', 4, '-t', $single / 4, '-f', $script, '-M', 'prepared', 'postgres' ],
+	[
+		'pgbench', '-n', '-c', 4,
+		'-t', $single / 4, '-f', $script,
+		'-M', 'prepared', 'postgres'
+	],
 	'one-row transactions are written');
 
 # committed is committed, also for a server that crashes
@@ -59,8 +63,8 @@ sub in_the_middle
 	$kafka->wait_for_count($wanted, $topic);
 	$kafka->freeze;
 	$crash->();
-	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"), 't',
-		'in the middle of the backlog');
+	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"),
+		't', 'in the middle of the backlog');
 	$kafka->thaw;
 	return;
 }
@@ -69,12 +73,18 @@ my $begin = time();
 in_the_middle(sub { is($shipper->kill9, 137, 'the shipper is killed'); });
 in_the_middle(sub { $node->stop('immediate'); $node->start; });
 wait_for_slot($node, $slot);
-diag(sprintf '%d rows in %.1f s, crashes included', $bulk + $single, time() - $begin);
-my ($peak) = slurp('/proc/' . $shipper->pid . '/status') =~ /^VmHWM:\s+(\d+) kB/m;
-cmp_ok($peak, '<', 64 * 1024, "the shipper's memory stayed under 64 MB: $peak kB");
+diag(
+	sprintf '%d rows in %.1f s, crashes included',
+	$bulk + $single,
+	time() - $begin);
+my ($peak) =
+  slurp('/proc/' . $shipper->pid . '/status') =~ /^VmHWM:\s+(\d+) kB/m;
+cmp_ok($peak, '<', 64 * 1024,
+	"the shipper's memory stayed under 64 MB: $peak kB");
 is($shipper->stop, 0, 'stopped');
 
-my $ledger = write_ledger($node, 'postgres', q{SELECT 't', 'W', id, v FROM t});
+my $ledger =
+  write_ledger($node, 'postgres', q{SELECT 't', 'W', id, v FROM t});
 $begin = time();
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
 	'--version', 'id', '--ledger', $ledger, $topic);

@@ -13,8 +13,8 @@ use Wal2Kafka::Shipper;
 use Test::More;
 
 my $kafka = do { local $ENV{TEST_BROKER} = 'mock'; Wal2Kafka::Kafka->new };
-my $node  = new_server('source');
-my $slot  = 'wal2kafka';
+my $node = new_server('source');
+my $slot = 'wal2kafka';
 my $topic = 'public.t';
 $node->safe_psql('postgres', <<'EOF');
 CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
@@ -34,7 +34,8 @@ sub write_rows
 	my $first = $rows + 1;
 	$rows += $count;
 	$node->safe_psql('postgres',
-		"INSERT INTO t SELECT g, 0, 'row' FROM generate_series($first, $rows) g");
+		"INSERT INTO t SELECT g, 0, 'row' FROM generate_series($first, $rows) g"
+	);
 	return;
 }
 
@@ -47,11 +48,11 @@ wait_for_slot($node, $slot);
 pass('NOT_LEADER_OR_FOLLOWER to the first requests is lived through');
 
 my %transient = (
-	'NOT_LEADER_OR_FOLLOWER'           => 6,
-	'REQUEST_TIMED_OUT'                => 7,
-	'NOT_ENOUGH_REPLICAS'              => 19,
+	'NOT_LEADER_OR_FOLLOWER' => 6,
+	'REQUEST_TIMED_OUT' => 7,
+	'NOT_ENOUGH_REPLICAS' => 19,
 	'NOT_ENOUGH_REPLICAS_AFTER_APPEND' => 20,
-	'a connection that breaks'         => -195);
+	'a connection that breaks' => -195);
 for my $name (sort keys %transient)
 {
 	$kafka->fail_produce(2, $transient{$name});
@@ -63,25 +64,28 @@ for my $name (sort keys %transient)
 # what retries do not mend at once
 my %stubborn = (
 	'OUT_OF_ORDER_SEQUENCE_NUMBER' => 45,
-	'UNKNOWN_PRODUCER_ID'          => 59,
-	'TOPIC_AUTHORIZATION_FAILED'   => 29,
-	'UNKNOWN_TOPIC_OR_PARTITION'   => 3,
-	'INVALID_RECORD'               => 87,
-	'MESSAGE_TOO_LARGE'            => 10);
+	'UNKNOWN_PRODUCER_ID' => 59,
+	'TOPIC_AUTHORIZATION_FAILED' => 29,
+	'UNKNOWN_TOPIC_OR_PARTITION' => 3,
+	'INVALID_RECORD' => 87,
+	'MESSAGE_TOO_LARGE' => 10);
 for my $name (sort keys %stubborn)
 {
 	my $from = $shipper->log_size;
 	$kafka->fail_produce(1, $stubborn{$name});
 	write_rows(50);
-	wait_until("the shipper has dealt with $name",
+	wait_until(
+		"the shipper has dealt with $name",
 		sub {
-			return $shipper->has_ended || slot_field($node, $slot,
+			return $shipper->has_ended
+			  || slot_field($node, $slot,
 				'confirmed_flush_lsn >= pg_current_wal_lsn()') eq 't';
 		});
 	if ($shipper->has_ended)
 	{
 		my $status = $shipper->wait_exit;
-		ok($status == 2 || $status == 3, "$name: stopped with status $status");
+		ok($status == 2 || $status == 3,
+			"$name: stopped with status $status");
 		like(substr($shipper->log, $from), qr/ error /, 'and said why');
 		$shipper->start;
 		wait_for_slot($node, $slot);

@@ -18,7 +18,7 @@ our @EXPORT = qw(new_server slot_field wait_for_slot checksum
 sub new_server
 {
 	my ($name, %options) = @_;
-	my $node  = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name);
 	my $build = $ENV{WAL2KAFKA_BUILD} || top_dir();
 
 	$node->init(allows_streaming => 'logical', extra => ['--encoding=UTF8']);
@@ -55,8 +55,11 @@ sub wait_for_slot
 	my ($node, $slot) = @_;
 	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 
-	wait_until("slot $slot has confirmed $lsn",
-		sub { slot_field($node, $slot, "confirmed_flush_lsn >= '$lsn'") eq 't' });
+	wait_until(
+		"slot $slot has confirmed $lsn",
+		sub {
+			slot_field($node, $slot, "confirmed_flush_lsn >= '$lsn'") eq 't';
+		});
 	return $lsn;
 }
 

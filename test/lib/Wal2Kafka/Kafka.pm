@@ -25,8 +25,8 @@ my %running;    # pid => 1, to be killed at the end
 sub why_mock
 {
 	return 'TEST_BROKER=mock' if ($ENV{TEST_BROKER} || '') eq 'mock';
-	return 'no java'          if system('command -v java >/dev/null 2>&1');
-	return 'no Kafka jars'    if !jars();
+	return 'no java' if system('command -v java >/dev/null 2>&1');
+	return 'no Kafka jars' if !jars();
 	return;
 }
 
@@ -48,8 +48,8 @@ sub jars
 sub new
 {
 	my ($class, %options) = @_;
-	my $why  = why_mock();
-	my $dir  = File::Temp::tempdir('kafka.XXXXXX', DIR => launch_dir());
+	my $why = why_mock();
+	my $dir = File::Temp::tempdir('kafka.XXXXXX', DIR => launch_dir());
 	my $self = bless { dir => $dir, log => "$dir/log", mock => $why ? 1 : 0 },
 	  $class;
 
@@ -74,9 +74,11 @@ sub start
 	my ($self) = @_;
 	return $self->_tell('up') if $self->{mock};
 	my $dir = $self->{dir};
-	$self->{pid} = spawn($self->{log}, 'java', @java,
-		"-Dlog4j2.configurationFile=$dir/log4j2.properties",
-		'-cp', jars() . '/*', 'kafka.Kafka', "$dir/server.properties");
+	$self->{pid} = spawn(
+		$self->{log}, 'java',
+		@java, "-Dlog4j2.configurationFile=$dir/log4j2.properties",
+		'-cp', jars() . '/*',
+		'kafka.Kafka', "$dir/server.properties");
 	$running{ $self->{pid} } = 1;
 	my ($status, $output) = run_tool('kafka_tool', $self->brokers, 'wait');
 	croak "Kafka did not start: $output" . slurp($self->{log}) if $status;
@@ -157,7 +159,8 @@ sub count
 {
 	my ($self, @topics) = @_;
 	my $count = 0;
-	my ($status, $output) = run_tool('kafka_tool', $self->brokers, 'ends', @topics);
+	my ($status, $output) =
+	  run_tool('kafka_tool', $self->brokers, 'ends', @topics);
 
 	croak $output if $status;
 	$count += (split /\t/)[2] for split /\n/, $output;
@@ -203,29 +206,29 @@ sub _end
 sub _format
 {
 	my ($self, %settings) = @_;
-	my $dir        = $self->{dir};
+	my $dir = $self->{dir};
 	my $controller = PostgreSQL::Test::Cluster::get_free_port();
-	my %all        = (
-		'process.roles'                  => 'broker,controller',
-		'node.id'                        => 1,
-		'controller.quorum.voters'       => "1\@127.0.0.1:$controller",
-		'controller.listener.names'      => 'CONTROLLER',
-		'listeners'                      => "PLAINTEXT://127.0.0.1:$self->{port}"
+	my %all = (
+		'process.roles' => 'broker,controller',
+		'node.id' => 1,
+		'controller.quorum.voters' => "1\@127.0.0.1:$controller",
+		'controller.listener.names' => 'CONTROLLER',
+		'listeners' => "PLAINTEXT://127.0.0.1:$self->{port}"
 		  . ",CONTROLLER://127.0.0.1:$controller",
-		'advertised.listeners'           => "PLAINTEXT://127.0.0.1:$self->{port}",
-		'log.dirs'                       => "$dir/data",
-		'num.network.threads'            => 2,
-		'num.io.threads'                 => 2,
+		'advertised.listeners' => "PLAINTEXT://127.0.0.1:$self->{port}",
+		'log.dirs' => "$dir/data",
+		'num.network.threads' => 2,
+		'num.io.threads' => 2,
 		'log.cleaner.dedupe.buffer.size' => 4194304,
-		'offsets.topic.replication.factor'         => 1,
-		'offsets.topic.num.partitions'             => 1,
+		'offsets.topic.replication.factor' => 1,
+		'offsets.topic.num.partitions' => 1,
 		'transaction.state.log.replication.factor' => 1,
-		'transaction.state.log.min.isr'            => 1,
-		'transaction.state.log.num.partitions'     => 1,
-		'group.initial.rebalance.delay.ms'         => 0,
+		'transaction.state.log.min.isr' => 1,
+		'transaction.state.log.num.partitions' => 1,
+		'group.initial.rebalance.delay.ms' => 0,
 		# a killed broker may come back once its old session is over
-		'broker.session.timeout.ms'                => 2000,
-		'broker.heartbeat.interval.ms'             => 300,
+		'broker.session.timeout.ms' => 2000,
+		'broker.heartbeat.interval.ms' => 300,
 		%settings);
 
 	spit("$dir/server.properties",
@@ -238,10 +241,20 @@ appender.stdout.name = STDOUT
 appender.stdout.layout.type = PatternLayout
 appender.stdout.layout.pattern = %d %p %c %m%n
 EOF
-	reap(spawn("$dir/format.log", 'java', @java,
+	reap(
+		spawn(
+			"$dir/format.log",
+			'java',
+			@java,
 			"-Dlog4j2.configurationFile=$dir/log4j2.properties",
-			'-cp', jars() . '/*', 'kafka.tools.StorageTool', 'format',
-			'-t', 'dGVzdHMtb2Ytd2FsMmthZg', '-c', "$dir/server.properties")) == 0
+			'-cp',
+			jars() . '/*',
+			'kafka.tools.StorageTool',
+			'format',
+			'-t',
+			'dGVzdHMtb2Ytd2FsMmthZg',
+			'-c',
+			"$dir/server.properties")) == 0
 	  or croak 'could not format: ' . slurp("$dir/format.log");
 	return;
 }

@@ -12,23 +12,24 @@ use warnings;
 use Carp;
 use IO::Select;
 use IO::Socket::UNIX;
-use POSIX  ();
-use Socket ();
+use POSIX      ();
+use Socket     ();
 use Test::More ();
 use Wal2Kafka::Test;
 
 my $frame_header = 32;    # plugin/wire.h
-my $data_header  = 25;    # of CopyData 'w'
+my $data_header = 25;     # of CopyData 'w'
 
 sub new
 {
 	my ($class, $node) = @_;
 	my $dir = launch_dir() . '/proxy';
 	mkdir $dir;
-	my $port   = $node->port;
+	my $port = $node->port;
 	my $target = $node->host . "/.s.PGSQL.$port";
 	unlink "$dir/.s.PGSQL.$port";
-	my $server = IO::Socket::UNIX->new(Local => "$dir/.s.PGSQL.$port", Listen => 5)
+	my $server =
+		 IO::Socket::UNIX->new(Local => "$dir/.s.PGSQL.$port", Listen => 5)
 	  or croak "listen: $!";
 	socketpair(my $near, my $far, Socket::AF_UNIX(), Socket::SOCK_STREAM(), 0)
 	  or croak "socketpair: $!";
@@ -44,7 +45,8 @@ sub new
 		POSIX::_exit(0);
 	}
 	close $far;
-	return bless { pid => $pid, to => $near, dir => $dir, port => $port }, $class;
+	return bless { pid => $pid, to => $near, dir => $dir, port => $port },
+	  $class;
 }
 
 sub conninfo
@@ -82,7 +84,8 @@ sub _ask
 	my $to = $self->{to};
 	print $to "$line\n";
 	my $answer = '';
-	wait_until("the proxy answers \"$line\"",
+	wait_until(
+		"the proxy answers \"$line\"",
 		sub {
 			my $ready = '';
 			vec($ready, fileno($to), 1) = 1;
@@ -109,8 +112,11 @@ sub serve
 	{
 		for my $fh ($select->can_read)
 		{
-			if    ($fh == $server)  { connect_pair(scalar $server->accept, $target); }
-			elsif ($fh == $control) { obey($control) or return; }
+			if ($fh == $server)
+			{
+				connect_pair(scalar $server->accept, $target);
+			}
+			elsif ($fh == $control)      { obey($control) or return; }
 			elsif ($select->exists($fh)) { relay($fh, $control); }
 		}
 	}
@@ -123,9 +129,9 @@ sub connect_pair
 
 	# a server that is down looks like one to the client
 	return close $client if !$upstream;
-	$peer{$client}             = $upstream;
-	$peer{$upstream}           = $client;
-	$toward_client{$upstream}  = 1;
+	$peer{$client} = $upstream;
+	$peer{$upstream} = $client;
+	$toward_client{$upstream} = 1;
 	@buffer{ $client, $upstream } = ('', '');
 	$select->add($client, $upstream);
 	return;
@@ -169,7 +175,8 @@ sub relay
 sub pass
 {
 	my ($client, $message, $control) = @_;
-	my $is_data = substr($message, 0, 1) eq 'd' && substr($message, 5, 1) eq 'w';
+	my $is_data =
+	  substr($message, 0, 1) eq 'd' && substr($message, 5, 1) eq 'w';
 
 	return send_all($client, $message) if !$holding || !$is_data;
 	my $frame = substr $message, 5 + $data_header;
@@ -224,7 +231,8 @@ sub obey
 	elsif ($line eq 'cut')
 	{
 		$holding = 0;
-		disconnect($_) for grep { $toward_client{$_} && $peer{$_} } $select->handles;
+		disconnect($_)
+		  for grep { $toward_client{$_} && $peer{$_} } $select->handles;
 		send_all($control, "ok\n");
 	}
 	return 1;

@@ -19,13 +19,14 @@ my %running;
 sub new
 {
 	my ($class, %o) = @_;
-	my $n    = $count++;
+	my $n = $count++;
 	my $self = bless {
 		%o,
-		slot    => $o{slot} || 'wal2kafka',
-		file    => launch_dir() . "/shipper$n.conf",
-		log     => launch_dir() . "/shipper$n.log",
-		program => $o{program} || $ENV{WAL2KAFKA_SHIPPER}
+		slot => $o{slot} || 'wal2kafka',
+		file => launch_dir() . "/shipper$n.conf",
+		log => launch_dir() . "/shipper$n.log",
+		program => $o{program}
+		  || $ENV{WAL2KAFKA_SHIPPER}
 		  || top_dir() . '/shipper/wal2kafka',
 	}, $class;
 
@@ -39,17 +40,24 @@ sub config_text
 	my ($self) = @_;
 	my %postgres = (
 		conninfo => $self->{conninfo} || $self->{node}->connstr('postgres'),
-		slot     => $self->{slot},
-		defined $self->{publication} ? (publication => $self->{publication}) : (),
+		slot => $self->{slot},
+		defined $self->{publication}
+		? (publication => $self->{publication})
+		: (),
 		%{ $self->{postgres} || {} });
 	my %kafka = (
-		$self->{kafka} ? ('bootstrap.servers' => $self->{kafka}->brokers) : (),
+		$self->{kafka}
+		? ('bootstrap.servers' => $self->{kafka}->brokers)
+		: (),
 		%{ $self->{broker} || {} });
 	my $routes = $self->{routes} || {};
 
-	return section('postgres', %postgres) . section('kafka', %kafka)
+	return
+		section('postgres', %postgres)
+	  . section('kafka', %kafka)
 	  . section('wal2kafka', %{ $self->{options} || {} })
-	  . join('', map { section("route $_", %{ $routes->{$_} }) } sort keys %$routes);
+	  . join('',
+		map { section("route $_", %{ $routes->{$_} }) } sort keys %$routes);
 }
 
 sub section
@@ -139,7 +147,7 @@ sub has_ended
 sub wait_exit
 {
 	my ($self) = @_;
-	my $pid    = $self->{pid};
+	my $pid = $self->{pid};
 	my $status = reap($pid);
 
 	delete $running{$pid};

@@ -31,9 +31,9 @@ BEGIN
 	(my $tests = $pgxs) =~ s{/makefiles/pgxs\.mk$}{/test};
 
 	$dir = File::Temp::tempdir('wal2kafka.XXXXXX', TMPDIR => 1);
-	$ENV{HOME}       = $dir;
-	$ENV{TESTDIR}    = $dir;
-	$ENV{PATH}       = "$bindir:$ENV{PATH}";
+	$ENV{HOME} = $dir;
+	$ENV{TESTDIR} = $dir;
+	$ENV{PATH} = "$bindir:$ENV{PATH}";
 	$ENV{PG_REGRESS} = "$tests/regress/pg_regress";
 	delete $ENV{TEMP_CONFIG};
 	unshift @INC, "$tests/perl";
@@ -46,7 +46,8 @@ use File::Path qw(rmtree);
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(wait_until run_tool slurp spit spawn reap launch_dir top_dir);
+our @EXPORT =
+  qw(wait_until run_tool slurp spit spawn reap launch_dir top_dir);
 
 # Runs last: this module is loaded before all others.
 END
@@ -96,10 +97,10 @@ sub run_tool
 {
 	my ($name, @args) = @_;
 	my $input = ref $args[-1] ? ${ pop @args } : '';
-	my $out   = '';
+	my $out = '';
 
-	IPC::Run::run([ "$top/build/$name", @args ], '<', \$input, '>', \$out,
-		'2>', \my $err);
+	IPC::Run::run([ "$top/build/$name", @args ],
+		'<', \$input, '>', \$out, '2>', \my $err);
 	my $status = $? >> 8;
 	return ($status, $out . $err) if wantarray;
 	croak "$name @args: status $status: $err" if $? != 0;
@@ -132,7 +133,7 @@ sub spawn
 	my $pid = fork // croak "fork: $!";
 
 	return $pid if $pid;
-	open STDIN,  '<',  '/dev/null';
+	open STDIN, '<', '/dev/null';
 	open STDOUT, '>>', $log;
 	open STDERR, '>&', \*STDOUT;
 	exec('setpriv', '--pdeathsig', 'KILL', @command) or POSIX::_exit(127);

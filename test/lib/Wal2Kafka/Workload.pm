@@ -74,27 +74,30 @@ sub new
 {
 	my ($class, $node, $kafka) = @_;
 	my @tables = qw(full_1 full_6 def_1 def_6);
-	my $self   = bless {
-		node   => $node,
-		kafka  => $kafka,
+	my $self = bless {
+		node => $node,
+		kafka => $kafka,
 		tables => \@tables,
 		topics => [ map { "public.$_" } @tables ],
-		dir    => launch_dir(),
+		dir => launch_dir(),
 	}, $class;
 
 	$node->safe_psql('postgres', 'CREATE DATABASE copy');
 	for my $name (@tables)
 	{
 		$node->safe_psql($_,
-			"CREATE TABLE $name (id int PRIMARY KEY, v bigint, label text, big text, n int)")
-		  for 'postgres', 'copy';
-		$node->safe_psql('postgres', "ALTER TABLE $name ALTER big SET STORAGE EXTERNAL");
-		$node->safe_psql('postgres', "ALTER TABLE $name REPLICA IDENTITY FULL")
+			"CREATE TABLE $name (id int PRIMARY KEY, v bigint, label text, big text, n int)"
+		) for 'postgres', 'copy';
+		$node->safe_psql('postgres',
+			"ALTER TABLE $name ALTER big SET STORAGE EXTERNAL");
+		$node->safe_psql('postgres',
+			"ALTER TABLE $name REPLICA IDENTITY FULL")
 		  if $name =~ /full/;
 		$kafka->create_topic("public.$name", ($name =~ /(\d)$/)[0]);
 	}
 	$node->safe_psql('postgres', $step);
-	$node->safe_psql('postgres', 'CREATE PUBLICATION p FOR TABLE ' . join ', ', @tables);
+	$node->safe_psql('postgres',
+		'CREATE PUBLICATION p FOR TABLE ' . join ', ', @tables);
 	add_ledger($node, 'postgres', @tables);
 	spit("$self->{dir}/steps.sql", $script);
 	return $self;
@@ -108,12 +111,23 @@ sub start_writers
 {
 	my ($self, $seed, $transactions, @options) = @_;
 	my $node = $self->{node};
-	my $in   = '';
+	my $in = '';
 	return IPC::Run::start(
-		[   'pgbench', '-n', '-c', 4, '-t', $transactions, '-M', 'prepared',
-			"--random-seed=$seed", '-f', "$self->{dir}/steps.sql",
-			'-h', $node->host, '-p', $node->port, @options, 'postgres' ],
-		'<', \$in, '>&', "$self->{dir}/pgbench.log");
+		[
+			'pgbench', '-n',
+			'-c', 4,
+			'-t', $transactions,
+			'-M', 'prepared',
+			"--random-seed=$seed", '-f',
+			"$self->{dir}/steps.sql", '-h',
+			$node->host, '-p',
+			$node->port, @options,
+			'postgres'
+		],
+		'<',
+		\$in,
+		'>&',
+		"$self->{dir}/pgbench.log");
 }
 
 sub write_rows
@@ -126,12 +140,16 @@ sub write_rows
 sub consume
 {
 	my ($self) = @_;
-	my ($status, $output) = run_tool('strict_consumer',
-		'--brokers', $self->{kafka}->brokers,
-		'--database', $self->{node}->connstr('copy'), '--until-end', $self->topics);
+	my ($status, $output) = run_tool(
+		'strict_consumer', '--brokers', $self->{kafka}->brokers,
+		'--database', $self->{node}->connstr('copy'),
+		'--until-end', $self->topics);
 	note($output);
 	is($status, 0, 'the strict consumer takes every record') or diag($output);
-	like($output, qr/found no row 0$/m, 'and finds the row of every update and delete');
+	like(
+		$output,
+		qr/found no row 0$/m,
+		'and finds the row of every update and delete');
 	return;
 }
 
@@ -141,13 +159,19 @@ sub judge
 	my ($self) = @_;
 	my $node = $self->{node};
 
-	is(checksum($node, 'copy', $_), checksum($node, 'postgres', $_), "table $_ is equal")
-	  for $self->tables;
-	isnt($node->safe_psql('copy', "SELECT count(*) FROM $_ WHERE big IS NOT NULL AND n > 0"),
-		0, "$_: large values outlived updates")
-	  for $self->tables;
-	my ($status, $output) = run_tool('checker', '--brokers', $self->{kafka}->brokers,
-		'--ledger', write_ledger($node, 'postgres'), $self->topics);
+	is( checksum($node, 'copy', $_),
+		checksum($node, 'postgres', $_),
+		"table $_ is equal") for $self->tables;
+	isnt(
+		$node->safe_psql(
+			'copy', "SELECT count(*) FROM $_ WHERE big IS NOT NULL AND n > 0"
+		),
+		0,
+		"$_: large values outlived updates") for $self->tables;
+	my ($status, $output) = run_tool(
+		'checker', '--brokers', $self->{kafka}->brokers,
+		'--ledger', write_ledger($node, 'postgres'),
+		$self->topics);
 	is($status, 0, 'nothing lost or made up, order and bytes hold');
 	diag($output);
 	return;
