@@ -105,7 +105,12 @@ delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
 {
 	const char *topic = rd_kafka_topic_name(message->rkt);
 
-	if (producer->health != HEALTH_FINE)
+	/* the one that librdkafka gave up for has an error of its own */
+	if (producer->health != HEALTH_FINE ||
+		(producer->fatal_at > 0 &&
+		 (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+		  message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+		  message->err == RD_KAFKA_RESP_ERR__FATAL)))
 		return;
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		log_error("delivery to topic \"%s\" partition %d was reported "
@@ -165,8 +170,8 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		err = rd_kafka_fatal_error(producer->kafka, reason, sizeof(reason));
 		log_error("the Kafka producer cannot go on: %s: %s",
 				  rd_kafka_err2name(err), reason);
-		if (producer->health == HEALTH_FINE)
-			producer->health = HEALTH_BROKEN;
+		if (producer->fatal_at == 0)
+			producer->fatal_at = clock_ms();
 	}
 	else if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 	{

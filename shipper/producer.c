@@ -18,6 +18,8 @@
 #include "mem.h"
 #include "producer_state.h"
 
+#define FATAL_MS		1000
+
 /*
  * Topics limit batches, not records, and batch.size is one for all topics.
  * What one producer learned of them serves the next, so it lies here.
@@ -36,6 +38,7 @@ static void producer_abandon(struct sink *sink);
 static bool producer_abandoned(struct sink *sink);
 static void producer_close(struct sink *sink);
 
+static void judge_fatal(struct producer *producer);
 static size_t limit_batches(rd_kafka_conf_t *conf);
 static void learn_limit(struct producer *producer);
 static bool ready_to_send(struct producer *producer);
@@ -135,6 +138,7 @@ producer_drain(struct sink *sink)
 	}
 	told = topics_collect(producer->topics);
 	learn_limit(producer);
+	judge_fatal(producer);
 	if (told > producer->health)
 		producer->health = told;
 	return producer->health;
@@ -153,7 +157,10 @@ producer_timeout(const struct sink *sink)
 {
 	const struct producer *producer = (const struct producer *) sink;
 
-	return producer->reaping ? -1 : topics_timeout(producer->topics);
+	if (producer->reaping)
+		return -1;
+	return producer->fatal_at > 0 ? FATAL_MS / 2 :
+		topics_timeout(producer->topics);
 }
 
 /* Requests on their way still point into frames until all threads are gone. */
@@ -189,6 +196,19 @@ producer_close(struct sink *sink)
 	close(producer->wake[0]);
 	close(producer->wake[1]);
 	free(producer);
+}
+
+/*
+ * librdkafka gave up because of one delivery, whose report comes next and says
+ * whether a new producer would fare better; it is waited for, but not long.
+ */
+static void
+judge_fatal(struct producer *producer)
+{
+	if (producer->fatal_at > 0 && producer->health == HEALTH_FINE &&
+		(producer->outstanding == 0 ||
+		 clock_ms() - producer->fatal_at > FATAL_MS))
+		producer->health = HEALTH_BROKEN;
 }
 
 /* What batch.size is, or now is; the first record of a batch may exceed it. */
@@ -232,7 +252,8 @@ learn_limit(struct producer *producer)
 static bool
 ready_to_send(struct producer *producer)
 {
-	if (producer->health != HEALTH_FINE || producer->reaping)
+	if (producer->health != HEALTH_FINE || producer->reaping ||
+		producer->fatal_at > 0)
 		return false;
 	/* a record that has gone to some partitions goes to the rest of those */
 	if (!topics_changed(producer->topics) || producer->copies_counted)

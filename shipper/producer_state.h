@@ -31,6 +31,7 @@ struct producer
 	size_t		batch_size;		/* librdkafka's setting */
 	uint64_t	outstanding;	/* deliveries that librdkafka has */
 	enum sink_health health;
+	int64_t		fatal_at;		/* ms; when librdkafka gave up, else 0 */
 	int32_t		copies;			/* sent of a record for every partition */
 	bool		copies_counted; /* in the ledger, all of them */
 	pthread_t	reaper;			/* runs once abandoned */

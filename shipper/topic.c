@@ -17,6 +17,7 @@
 #include "mem.h"
 
 #define LOOKUP_MS			5000	/* one call of the thread */
+#define LIMIT_MS			1000	/* of a topic: it can do without */
 #define CREATE_MS			15000
 #define ASK_AGAIN_MS		500
 #define MISSING_LIMIT		10	/* a broker that starts knows no topic */
@@ -47,6 +48,8 @@ struct topics
 	int64_t		recheck_at;
 	int64_t		recheck_ms;
 
+	bool		no_limits;		/* the thread's: they cannot be read */
+
 	pthread_t	thread;
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t todo;
@@ -59,11 +62,11 @@ static int64_t recheck_interval(const struct config *config);
 static void queue_lookup(struct topics *topics, struct topic *topic,
 						 bool create);
 static void *answer_lookups(void *arg);
-static void look_up(const struct topics *topics, struct lookup *lookup);
+static void look_up(struct topics *topics, struct lookup *lookup);
 static void read_metadata(struct lookup *lookup,
 						  const struct rd_kafka_metadata *metadata);
 static void create_topic(const struct topics *topics, struct lookup *lookup);
-static size_t read_limit(const struct topics *topics, const char *name);
+static size_t read_limit(struct topics *topics, const char *name);
 static size_t find_limit(rd_kafka_event_t *event);
 static enum sink_health take_answer(struct topics *topics,
 									struct lookup *lookup);
@@ -307,7 +310,7 @@ answer_lookups(void *arg)
 }
 
 static void
-look_up(const struct topics *topics, struct lookup *lookup)
+look_up(struct topics *topics, struct lookup *lookup)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
 
@@ -327,7 +330,7 @@ look_up(const struct topics *topics, struct lookup *lookup)
 	}
 	read_metadata(lookup, metadata);
 	rd_kafka_metadata_destroy(metadata);
-	if (lookup->count > 0)
+	if (lookup->count > 0 && !topics->no_limits)
 		lookup->max_record = read_limit(topics, lookup->topic->name);
 }
 
@@ -395,7 +398,7 @@ create_topic(const struct topics *topics, struct lookup *lookup)
 
 /* The topic's max.message.bytes; 0 if it may not be read, which is no harm. */
 static size_t
-read_limit(const struct topics *topics, const char *name)
+read_limit(struct topics *topics, const char *name)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(topics->kafka);
 	rd_kafka_ConfigResource_t *resource =
@@ -404,7 +407,8 @@ read_limit(const struct topics *topics, const char *name)
 	size_t		limit = 0;
 
 	rd_kafka_DescribeConfigs(topics->kafka, &resource, 1, NULL, queue);
-	event = rd_kafka_queue_poll(queue, LOOKUP_MS);
+	event = rd_kafka_queue_poll(queue, LIMIT_MS);
+	topics->no_limits = event == NULL;
 	if (event != NULL)
 	{
 		if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
