@@ -122,6 +122,17 @@ extern void wal2kafka_relation_begin(void);
 extern Wal2KafkaRelation *wal2kafka_relation_lookup(Relation relation);
 
 /*
+ * Fills an entry that is zero but for relid and context, in
+ * CurrentMemoryContext, under whatever snapshot catalog scans use now.
+ * *consulted: OIDs of the tables besides this one whose labels were read.
+ */
+extern void wal2kafka_relation_fill(Wal2KafkaRelation *entry,
+									Relation relation,
+									const Wal2KafkaOptions *options,
+									Wal2KafkaCharset charset,
+									List **consulted);
+
+/*
  * Builds an entry outside the cache, in CurrentMemoryContext, under whatever
  * snapshot catalog scans use now: for functions that show records.
  */

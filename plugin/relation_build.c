@@ -1,0 +1,429 @@
+/*
+ * relation_build.c
+ *		What is known about a table, read from the catalog.
+ *
+ * Everything that does not depend on the row is computed here, JSON included.
+ * Reads the catalog as of the active snapshot, and caches nothing.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/partition.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "partition.h"
+#include "relation.h"
+#include "route.h"
+#include "topicname.h"
+
+typedef struct OutputClass
+{
+	Oid			type;
+	Wal2KafkaOutput output;
+} OutputClass;
+
+/* Types whose text can be made without their function, or needs no escape. */
+static const OutputClass output_classes[] = {
+	{BOOLOID, OUTPUT_BOOL},
+	{INT2OID, OUTPUT_INT2},
+	{INT4OID, OUTPUT_INT4},
+	{INT8OID, OUTPUT_INT8},
+	{TEXTOID, OUTPUT_TEXT},
+	{VARCHAROID, OUTPUT_TEXT},
+	{BPCHAROID, OUTPUT_TEXT},
+	{JSONOID, OUTPUT_TEXT},
+	{BYTEAOID, OUTPUT_BYTEA},
+	{OIDOID, OUTPUT_PLAIN},
+	{FLOAT4OID, OUTPUT_PLAIN},
+	{FLOAT8OID, OUTPUT_PLAIN},
+	{NUMERICOID, OUTPUT_PLAIN},
+	{DATEOID, OUTPUT_PLAIN},
+	{TIMEOID, OUTPUT_PLAIN},
+	{TIMETZOID, OUTPUT_PLAIN},
+	{TIMESTAMPOID, OUTPUT_PLAIN},
+	{TIMESTAMPTZOID, OUTPUT_PLAIN},
+	{INTERVALOID, OUTPUT_PLAIN},
+	{UUIDOID, OUTPUT_PLAIN},
+	{INETOID, OUTPUT_PLAIN},
+	{CIDROID, OUTPUT_PLAIN},
+	{MACADDROID, OUTPUT_PLAIN},
+	{MACADDR8OID, OUTPUT_PLAIN},
+	{BITOID, OUTPUT_PLAIN},
+	{VARBITOID, OUTPUT_PLAIN},
+};
+
+static Wal2KafkaOutput
+output_class(Oid type)
+{
+	Oid			base = getBaseType(type);
+
+	for (int i = 0; i < lengthof(output_classes); i++)
+	{
+		if (output_classes[i].type == base)
+			return output_classes[i].output;
+	}
+	return OUTPUT_FUNCTION;
+}
+
+static char *
+json_quoted(const char *text, Wal2KafkaCharset charset)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	wal2kafka_json_string(&out, text, charset);
+	return out.data;
+}
+
+/* The entry's column of that name, or -1. */
+static int
+column_find(const Wal2KafkaRelation *entry, const char *name)
+{
+	for (int i = 0; i < entry->ncolumns; i++)
+	{
+		if (strcmp(entry->columns[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int
+column_find_attno(const Wal2KafkaRelation *entry, AttrNumber attno)
+{
+	for (int i = 0; i < entry->ncolumns; i++)
+	{
+		if (entry->columns[i].attno == attno)
+			return i;
+	}
+	return -1;
+}
+
+static bool
+column_is_published(Form_pg_attribute att, const Wal2KafkaRelation *entry)
+{
+	if (att->attisdropped || att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		return false;
+	return att->attgenerated == '\0' || entry->actions.generated;
+}
+
+static AttrNumber
+attno_by_name(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+			return att->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+static void
+column_build(Wal2KafkaColumn *column, Form_pg_attribute att, AttrNumber attno,
+			 Wal2KafkaCharset charset)
+{
+	Oid			function;
+	bool		is_varlena;
+
+	getTypeOutputInfo(att->atttypid, &function, &is_varlena);
+	fmgr_info(function, &column->function);
+	column->attno = attno;
+	column->is_varlena = att->attlen == -1;
+	column->output = output_class(att->atttypid);
+	column->name = pstrdup(NameStr(att->attname));
+	column->json_name = json_quoted(column->name, charset);
+}
+
+/* Columns of the published table, in its order, found in this one by name. */
+static void
+columns_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
+			  Wal2KafkaCharset charset)
+{
+	TupleDesc	desc = RelationGetDescr(published);
+
+	entry->columns = palloc0(sizeof(Wal2KafkaColumn) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		AttrNumber	attno = att->attnum;
+
+		if (!column_is_published(att, entry))
+			continue;
+		if (published != relation)
+			attno = attno_by_name(RelationGetDescr(relation),
+								  NameStr(att->attname));
+		if (attno == InvalidAttrNumber)
+			elog(ERROR, "partition \"%s\" has no column \"%s\"",
+				 RelationGetRelationName(relation), NameStr(att->attname));
+		column_build(&entry->columns[entry->ncolumns++], att, attno, charset);
+	}
+}
+
+/*
+ * The index whose columns identify a row.  RelationGetIndexAttrBitmap() would
+ * open every index, also one that CREATE INDEX CONCURRENTLY has not finished.
+ */
+static Oid
+identity_index(Relation relation)
+{
+	list_free(RelationGetIndexList(relation));
+	if (relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL)
+		return PRIMARY_KEY_INDEX(relation);
+	return relation->rd_replidindex;
+}
+
+static void
+identity_build(Wal2KafkaRelation *entry, Relation relation)
+{
+	bool		full = relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+	Oid			index_oid = identity_index(relation);
+	Relation	index;
+
+	entry->identity = full ? IDENTITY_FULL : IDENTITY_NONE;
+	if (!OidIsValid(index_oid))
+		return;
+
+	index = RelationIdGetRelation(index_oid);
+	if (!RelationIsValid(index))
+		elog(ERROR, "could not open index %u", index_oid);
+	entry->identity_columns = palloc(sizeof(int) * index->rd_index->indnkeyatts);
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		int			column = column_find_attno(entry,
+											   index->rd_index->indkey.values[i]);
+
+		/* half a key would match rows of others: then there is none */
+		if (column < 0)
+		{
+			entry->nidentity = 0;
+			RelationClose(index);
+			return;
+		}
+		entry->identity_columns[entry->nidentity++] = column;
+	}
+	RelationClose(index);
+
+	if (full)
+		return;
+	entry->identity = IDENTITY_KEY;
+	for (int i = 0; i < entry->nidentity; i++)
+		entry->columns[entry->identity_columns[i]].in_identity = true;
+}
+
+static void
+key_refuse(const Wal2KafkaRelation *entry, const char *column,
+		   const char *reason)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+			 errmsg("column \"%s\" cannot be in the Kafka key of table \"%s.%s\"",
+					column, entry->schema, entry->table),
+			 errdetail("%s", reason),
+			 errhint("Use ALTER TABLE %s REPLICA IDENTITY FULL, or change the route.",
+					 quote_qualified_identifier(entry->schema, entry->table))));
+}
+
+/* The key of a route must be in every OLD that is logged. */
+static void
+key_of_route(Wal2KafkaRelation *entry, List *names)
+{
+	ListCell   *lc;
+
+	entry->key_columns = palloc(sizeof(int) * list_length(names));
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+		int			column = column_find(entry, name);
+
+		if (column < 0)
+			key_refuse(entry, name, "The column does not exist or is not published.");
+		if ((entry->actions.update || entry->actions.delete) &&
+			entry->identity != IDENTITY_FULL &&
+			!entry->columns[column].in_identity)
+			key_refuse(entry, name, "The column is not part of the replica identity, so a delete could not find its partition.");
+		entry->key_columns[entry->nkey++] = column;
+	}
+}
+
+/* A config route of the table itself, else of its nearest ancestor. */
+static const Wal2KafkaConfigRoute *
+config_route(const Wal2KafkaRelation *entry, Relation published,
+			 const List *routes)
+{
+	const Wal2KafkaConfigRoute *route;
+	ListCell   *lc;
+
+	route = wal2kafka_routes_find(routes, entry->schema, entry->table);
+	if (route || routes == NIL || !published->rd_rel->relispartition)
+		return route;
+
+	foreach(lc, get_partition_ancestors(RelationGetRelid(published)))
+	{
+		Oid			ancestor = lfirst_oid(lc);
+
+		route = wal2kafka_routes_find(routes,
+									  get_namespace_name(get_rel_namespace(ancestor)),
+									  get_rel_name(ancestor));
+		if (route)
+			return route;
+	}
+	return NULL;
+}
+
+static void
+route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
+			const Wal2KafkaOptions *options, List **consulted)
+{
+	const Wal2KafkaConfigRoute *config;
+	Wal2KafkaRoute route = {0};
+	char		topic[TOPIC_NAME_MAX + 1];
+
+	/* a label that the config replaces whole need not even make sense */
+	config = config_route(entry, published, options->route_list);
+	if (config == NULL || config->topic == NULL || config->key == NIL)
+		wal2kafka_route_read(RelationGetRelid(published),
+							 published == relation, &route);
+	*consulted = route.consulted;
+
+	if (config && config->topic)
+		route.topic = config->topic;
+	if (config && config->key != NIL)
+		route.key = config->key;
+
+	if (route.topic == NULL)
+	{
+		topic_name_default(topic, options->topic_prefix,
+						   entry->schema, entry->table);
+		route.topic = topic;
+	}
+	entry->topic = pstrdup(route.topic);
+
+	if (route.key != NIL)
+		key_of_route(entry, route.key);
+	else
+	{
+		entry->nkey = entry->nidentity;
+		entry->key_columns = entry->identity_columns;
+	}
+}
+
+/* [2,0]: where the identity's columns are among the ones a record holds. */
+static void
+shape_key(StringInfo out, const Wal2KafkaRelation *entry, bool key_only)
+{
+	if (entry->nidentity == 0)
+		return;
+	appendStringInfoString(out, ",\"key\":[");
+	for (int i = 0; i < entry->nidentity; i++)
+	{
+		int			position = 0;
+
+		for (int c = 0; c < entry->identity_columns[i]; c++)
+			position += !key_only || entry->columns[c].in_identity;
+		appendStringInfo(out, "%s%d", i > 0 ? "," : "", position);
+	}
+	appendStringInfoChar(out, ']');
+}
+
+static void
+shape_build(Wal2KafkaShape *shape, const Wal2KafkaRelation *entry,
+			bool key_only, Wal2KafkaCharset charset)
+{
+	StringInfoData out;
+	const char *separator = "";
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "{\"table_name\":");
+	wal2kafka_json_string(&out, entry->table, charset);
+	appendStringInfoString(&out, ",\"col_names\":[");
+	for (int i = 0; i < entry->ncolumns; i++)
+	{
+		if (key_only && !entry->columns[i].in_identity)
+			continue;
+		appendStringInfoString(&out, separator);
+		appendStringInfoString(&out, entry->columns[i].json_name);
+		separator = ",";
+	}
+	appendStringInfoString(&out, "],\"lsn\":");
+	shape->head = out.data;
+	shape->head_len = out.len;
+
+	initStringInfo(&out);
+	shape_key(&out, entry, key_only);
+	shape->key = out.data;
+	shape->key_len = out.len;
+}
+
+static void
+names_build(Wal2KafkaRelation *entry, Relation published,
+			const Wal2KafkaOptions *options, Wal2KafkaCharset charset)
+{
+	StringInfoData out;
+
+	entry->schema = get_namespace_name(RelationGetNamespace(published));
+	if (entry->schema == NULL)
+		elog(ERROR, "cache lookup failed for namespace %u",
+			 RelationGetNamespace(published));
+	entry->table = pstrdup(RelationGetRelationName(published));
+
+	initStringInfo(&out);
+	wal2kafka_json_escape(&out, entry->schema, strlen(entry->schema), charset);
+	entry->json_schema = out.data;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "%s.%s", entry->schema, entry->table);
+	entry->null_key_hash = wal2kafka_partition_hash(options->partitioner,
+													out.data, out.len);
+}
+
+void
+wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
+						const Wal2KafkaOptions *options,
+						Wal2KafkaCharset charset, List **consulted)
+{
+	Relation	published = relation;
+
+	*consulted = NIL;
+	wal2kafka_membership(relation, options, &entry->actions);
+	if (!entry->actions.insert && !entry->actions.update &&
+		!entry->actions.delete && !entry->actions.truncate)
+		return;
+
+	if (entry->actions.publish_as != RelationGetRelid(relation))
+	{
+		published = RelationIdGetRelation(entry->actions.publish_as);
+		if (!RelationIsValid(published))
+			elog(ERROR, "could not open relation %u",
+				 entry->actions.publish_as);
+	}
+
+	names_build(entry, published, options, charset);
+	columns_build(entry, relation, published, charset);
+	identity_build(entry, relation);
+	route_build(entry, relation, published, options, consulted);
+	/* without columns an OLD would be empty, and match every row of a copy */
+	if (entry->ncolumns == 0)
+		entry->actions.update = entry->actions.delete = false;
+	shape_build(&entry->full, entry, false, charset);
+	shape_build(&entry->key_only, entry, true, charset);
+
+	if (published != relation)
+		RelationClose(published);
+}
+
+Wal2KafkaRelation *
+wal2kafka_relation_build(Relation relation, const Wal2KafkaOptions *options,
+						 Wal2KafkaCharset charset)
+{
+	Wal2KafkaRelation *entry = palloc0(sizeof(Wal2KafkaRelation));
+	List	   *consulted;
+
+	entry->relid = RelationGetRelid(relation);
+	entry->context = CurrentMemoryContext;
+	wal2kafka_relation_fill(entry, relation, options, charset, &consulted);
+	return entry;
+}
