@@ -19,7 +19,7 @@ static void free_table(struct catalog_table *table);
 void
 catalog_init(struct catalog *catalog)
 {
-	*catalog = (struct catalog) {NULL};
+	*catalog = (struct catalog) {.topics = NULL};
 }
 
 void
