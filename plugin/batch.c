@@ -72,7 +72,8 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->alone = sql;
 	batch->fingerprint = options->fingerprint;
 	batch->safe = MyReplicationSlot->data.confirmed_flush;
-	batch->sent_safe = batch->safe;
+	/* nothing was told yet: a client of an idle slot has this to confirm too */
+	batch->sent_safe = InvalidXLogRecPtr;
 
 	ctl.keysize = TOPIC_NAME_MAX + 1;
 	ctl.entrysize = sizeof(TopicEntry);
