@@ -158,8 +158,9 @@ INSERT INTO users VALUES (206, 'small');
 EOF
 	$large->start;
 	wait_for_slot($node, 'large');
+	my $read = run_tool('kafka_tool', $kafka->brokers, 'read', 'large');
 	is_deeply(
-		[ map { $_->{key} } $kafka->records('large') ],
+		[ $read =~ /^\{[^{]*"key":"(\d+)"/mg ],
 		[ 201 .. 206 ],
 		'records larger than max_in_flight arrive in order');
 	is($large->stop, 0, 'stopped');
