@@ -144,13 +144,13 @@ finish_admin(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *what,
 		error = rd_kafka_event_error_string(event);
 	else if (rd_kafka_event_CreateTopics_result(event))
 		results = rd_kafka_CreateTopics_result_topics(
-													  rd_kafka_event_CreateTopics_result(event), &count);
+			rd_kafka_event_CreateTopics_result(event), &count);
 	else if (rd_kafka_event_DeleteTopics_result(event))
 		results = rd_kafka_DeleteTopics_result_topics(
-													  rd_kafka_event_DeleteTopics_result(event), &count);
+			rd_kafka_event_DeleteTopics_result(event), &count);
 	else if (rd_kafka_event_CreatePartitions_result(event))
 		results = rd_kafka_CreatePartitions_result_topics(
-														  rd_kafka_event_CreatePartitions_result(event), &count);
+			rd_kafka_event_CreatePartitions_result(event), &count);
 	if (count == 1 && rd_kafka_topic_result_error(results[0]))
 		error = rd_kafka_topic_result_error_string(results[0]);
 	if (!error && !wait_for(topic_settled, rk, topic, partitions))
