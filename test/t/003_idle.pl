@@ -41,6 +41,16 @@ wait_for_slot($node, $slot);
 pass('and of a table that is not published');
 is($kafka->count('public.t'), 0, 'nothing was sent');
 
+# attached to a slot that has nothing new: it must have something to confirm,
+# or the server would wait for it for ever
+$shipper->stop;
+$shipper->start;
+$node->poll_query_until('postgres', <<'EOF') or die 'nothing is confirmed';
+SELECT r.flush_lsn >= s.confirmed_flush_lsn
+FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid
+EOF
+pass('an idle slot is confirmed where it stands');
+
 my $begin = time();
 $node->stop('fast');
 cmp_ok(time() - $begin,
