@@ -29,17 +29,22 @@ static const struct command
 	const char *name;
 	int			min_args;
 	int			(*run) (const char *brokers, int argc, char **argv);
+	const char *args;
 	const char *help;
 }			commands[] =
 {
-	{"wait", 0, cmd_wait, "\t\t\t\t\treturn when the cluster answers"},
-	{"create", 2, cmd_create, "NAME PARTITIONS [CONFIG=VALUE...]\tand wait for leaders"},
-	{"delete", 1, cmd_delete, "NAME"},
-	{"add-partitions", 2, cmd_add_partitions, "NAME TOTAL"},
-	{"list", 0, cmd_list, "\t\t\t\t\tNAME<tab>PARTITIONS lines"},
-	{"ends", 1, cmd_ends, "NAME...\t\t\tNAME<tab>PARTITION<tab>HIGH WATERMARK lines"},
-	{"read", 1, cmd_read, "NAME...\t\t\tone JSON line per record"},
-	{"produce", 1, cmd_produce, "NAME\t\t\tPARTITION<tab>KEY<tab>VALUE lines, \\N is null"},
+	{"wait", 0, cmd_wait, "", "return when the cluster answers"},
+	{"create", 2, cmd_create, "NAME PARTITIONS [CONFIG=VALUE...]",
+	"make a topic and wait for its leaders"},
+	{"delete", 1, cmd_delete, "NAME", "until it is gone"},
+	{"add-partitions", 2, cmd_add_partitions, "NAME TOTAL",
+	"until they have leaders"},
+	{"list", 0, cmd_list, "", "lines of topic, partition count"},
+	{"ends", 1, cmd_ends, "NAME...",
+	"lines of topic, partition, high watermark"},
+	{"read", 1, cmd_read, "NAME...", "one line of JSON for each record"},
+	{"produce", 1, cmd_produce, "NAME",
+	"lines of partition (-1: by key), key, value; \\N is null"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -54,7 +59,8 @@ main(int argc, char **argv)
 
 	fprintf(stderr, "usage: kafka_tool BROKERS COMMAND ...\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(stderr, "  %s %s\n", commands[i].name, commands[i].help);
+		fprintf(stderr, "  %s %s\n\t%s\n", commands[i].name,
+				commands[i].args, commands[i].help);
 	return 1;
 }
 
