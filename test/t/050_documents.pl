@@ -12,7 +12,7 @@ my $readme = slurp("$top/README.md");
 my $manual = slurp("$top/shipper/wal2kafka.1");
 
 # every option of the program is in the README and in the manual
-my ($table) = slurp("$top/shipper/config.c") =~ /struct option options\[\] = \{(.*?)\n\};/s;
+my ($table) = slurp("$top/shipper/option.c") =~ /struct option options\[\] = \{(.*?)\n\};/s;
 my @options = $table =~ /\{"\w+", "(\w+)"/g;
 cmp_ok(scalar @options, '>', 20, 'options found');
 for my $option (@options)
