@@ -33,6 +33,19 @@ my $shipper = Wal2Kafka::Shipper->new(
 	options => { max_in_flight => '1MB' });
 $shipper->init;
 
+# Until the shipper has said how far it is, after it could go no further: one
+# that confirms too much has done so then.
+sub wait_for_status
+{
+	my $now = $node->safe_psql('postgres', 'SELECT now()');
+
+	$node->poll_query_until(
+		'postgres',
+		"SELECT reply_time > '$now'::timestamptz + '0.2 s'
+			FROM pg_stat_replication") or die 'the shipper says nothing';
+	return;
+}
+
 # Kafka falls silent when some of the backlog is there: whatever dies then,
 # dies in the middle.
 sub in_the_middle
@@ -43,7 +56,11 @@ sub in_the_middle
 
 	$shipper->start if !$shipper->pid;
 	$kafka->wait_for_count($wanted, @topics);
-	$kafka->freeze if !$mock;
+	if (!$mock)
+	{
+		$kafka->freeze;
+		wait_for_status();
+	}
 	$crash->();
 	is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"),
 		't', 'in the middle of a backlog')
