@@ -201,9 +201,11 @@ options_finish(Wal2KafkaOptions *options)
 						options->topic_prefix),
 				 errhint("A topic's name is made of letters, digits, \".\", \"_\" and \"-\".")));
 
+	/* an empty list must not come to mean every table */
 	if (options->publication_names &&
-		!SplitIdentifierString(pstrdup(options->publication_names), ',',
-							   &options->publications))
+		(!SplitIdentifierString(pstrdup(options->publication_names), ',',
+								&options->publications) ||
+		 options->publications == NIL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid value for option \"publication_names\": \"%s\"",

@@ -131,6 +131,7 @@ membership_of_publications(Relation relation, List *names,
 						   Wal2KafkaMembership *membership)
 {
 	List	   *ancestors = NIL;
+	List	   *topmost = NIL;
 	const char *first = NULL;
 	int			top = 0;
 	ListCell   *lc;
@@ -152,19 +153,26 @@ membership_of_publications(Relation relation, List *names,
 		membership->delete |= publication->pubactions.pubdelete;
 		membership->truncate |= publication->pubactions.pubtruncate;
 
-		/* what the topmost ancestor's publications say is what counts */
-		if (level < top)
-			continue;
 		if (level > top)
-			first = NULL;
-		top = level;
-		membership->publish_as = as;
-		refuse_filters(as, publication);
-		if (first)
-			refuse_disagreement(membership->generated !=
-								PUBLICATION_HAS_GENERATED(publication),
-								first, publication->name, relation);
-		membership->generated = PUBLICATION_HAS_GENERATED(publication);
+			topmost = NIL;
+		if (level >= top)
+		{
+			top = level;
+			membership->publish_as = as;
+			topmost = lappend(topmost, publication);
+		}
+	}
+
+	/* what the topmost ancestor's publications say is what counts */
+	foreach(lc, topmost)
+	{
+		Publication *publication = lfirst(lc);
+		bool		generated = PUBLICATION_HAS_GENERATED(publication);
+
+		refuse_filters(membership->publish_as, publication);
+		refuse_disagreement(first && membership->generated != generated,
+							first, publication->name, relation);
+		membership->generated = generated;
 		first = publication->name;
 	}
 }
@@ -173,8 +181,13 @@ void
 wal2kafka_membership(Relation relation, const Wal2KafkaOptions *options,
 					 Wal2KafkaMembership *membership)
 {
+	char	   *schema;
+
 	memset(membership, 0, sizeof(*membership));
 	membership->publish_as = RelationGetRelid(relation);
+	/* FOR ALL TABLES and FOR TABLES IN SCHEMA do not mean materialized views */
+	if (!is_publishable_relation(relation))
+		return;
 
 	if (options->publications != NIL)
 	{
@@ -183,9 +196,11 @@ wal2kafka_membership(Relation relation, const Wal2KafkaOptions *options,
 		return;
 	}
 
-	if (is_publishable_relation(relation) &&
-		strcmp(get_namespace_name(RelationGetNamespace(relation)),
-			   EXTENSION_SCHEMA) != 0)
+	schema = get_namespace_name(RelationGetNamespace(relation));
+	if (schema == NULL)
+		elog(ERROR, "cache lookup failed for namespace %u",
+			 RelationGetNamespace(relation));
+	if (strcmp(schema, EXTENSION_SCHEMA) != 0)
 	{
 		membership->insert = true;
 		membership->update = true;

@@ -19,6 +19,8 @@
 #include "compat.h"
 #include "relation.h"
 
+#define TRIM_BUILDS 1000
+
 typedef struct RelationCache
 {
 	HTAB	   *entries;		/* of Wal2KafkaRelation */
@@ -27,6 +29,7 @@ typedef struct RelationCache
 	Wal2KafkaCharset charset;
 	uint64		catalog_version;	/* older entries are invalid */
 	Wal2KafkaRelation *last;	/* the entry found last, or NULL */
+	uint32		builds;			/* since entries_trim() */
 	bool		have_newest;
 	Wal2KafkaGeneration newest; /* of all snapshots used */
 } RelationCache;
@@ -163,11 +166,32 @@ generation_raise(const Wal2KafkaGeneration *generation)
 	cache->have_newest = true;
 }
 
+/* What a dropped table was must not stay until the session ends. */
+static void
+entries_trim(void)
+{
+	HASH_SEQ_STATUS seq;
+	Wal2KafkaRelation *entry;
+
+	cache->builds = 0;
+	hash_seq_init(&seq, cache->entries);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		if (entry->valid || entry->context == NULL)
+			continue;
+		MemoryContextDelete(entry->context);
+		entry->context = NULL;
+		entry->topic = NULL;
+	}
+}
+
 void
 wal2kafka_relation_begin(void)
 {
 	Wal2KafkaGeneration generation;
 
+	if (cache->builds > TRIM_BUILDS)
+		entries_trim();
 	generation_read(&generation);
 	if (cache->have_newest && generation_precedes(&generation, &cache->newest))
 	{
@@ -222,6 +246,7 @@ entry_rebuild(Wal2KafkaRelation *entry, Relation relation,
 	MemoryContext caller;
 	List	   *consulted;
 
+	cache->builds++;
 	memset(entry, 0, sizeof(*entry));
 	entry->relid = old.relid;
 	entry->is_ancestor = old.is_ancestor;

@@ -68,6 +68,16 @@ output_class(Oid type)
 	return OUTPUT_FUNCTION;
 }
 
+/* What a StringInfo holds, without the kilobyte that it begins with. */
+static char *
+trimmed(StringInfo out)
+{
+	char	   *text = pnstrdup(out->data, out->len);
+
+	pfree(out->data);
+	return text;
+}
+
 static char *
 json_quoted(const char *text, Wal2KafkaCharset charset)
 {
@@ -75,7 +85,7 @@ json_quoted(const char *text, Wal2KafkaCharset charset)
 
 	initStringInfo(&out);
 	wal2kafka_json_string(&out, text, charset);
-	return out.data;
+	return trimmed(&out);
 }
 
 /* The entry's column of that name, or -1. */
@@ -214,6 +224,10 @@ identity_build(Wal2KafkaRelation *entry, Relation relation)
 		entry->columns[entry->identity_columns[i]].in_identity = true;
 }
 
+/*
+ * What is being decoded sees the identity and the label of its own time, so
+ * neither can be mended for it afterwards: only the config reaches back.
+ */
 static void
 key_refuse(const Wal2KafkaRelation *entry, const char *column,
 		   const char *reason)
@@ -223,7 +237,8 @@ key_refuse(const Wal2KafkaRelation *entry, const char *column,
 			 errmsg("column \"%s\" cannot be in the Kafka key of table \"%s.%s\"",
 					column, entry->schema, entry->table),
 			 errdetail("%s", reason),
-			 errhint("Use ALTER TABLE %s REPLICA IDENTITY FULL, or change the route.",
+			 errhint("For what is in the log already give the table another key in the shipper's configuration, with [route %s]. For what is to come use ALTER TABLE %s REPLICA IDENTITY FULL, or change the route.",
+					 quote_qualified_identifier(entry->schema, entry->table),
 					 quote_qualified_identifier(entry->schema, entry->table))));
 }
 
@@ -264,10 +279,12 @@ config_route(const Wal2KafkaRelation *entry, Relation published,
 	foreach(lc, get_partition_ancestors(RelationGetRelid(published)))
 	{
 		Oid			ancestor = lfirst_oid(lc);
+		char	   *schema = get_namespace_name(get_rel_namespace(ancestor));
+		char	   *table = get_rel_name(ancestor);
 
-		route = wal2kafka_routes_find(routes,
-									  get_namespace_name(get_rel_namespace(ancestor)),
-									  get_rel_name(ancestor));
+		if (schema == NULL || table == NULL)
+			elog(ERROR, "cache lookup failed for relation %u", ancestor);
+		route = wal2kafka_routes_find(routes, schema, table);
 		if (route)
 			return route;
 	}
@@ -349,13 +366,13 @@ shape_build(Wal2KafkaShape *shape, const Wal2KafkaRelation *entry,
 		separator = ",";
 	}
 	appendStringInfoString(&out, "],\"lsn\":");
-	shape->head = out.data;
 	shape->head_len = out.len;
+	shape->head = trimmed(&out);
 
 	initStringInfo(&out);
 	shape_key(&out, entry, key_only);
-	shape->key = out.data;
 	shape->key_len = out.len;
+	shape->key = trimmed(&out);
 }
 
 static void
@@ -372,12 +389,13 @@ names_build(Wal2KafkaRelation *entry, Relation published,
 
 	initStringInfo(&out);
 	wal2kafka_json_escape(&out, entry->schema, strlen(entry->schema), charset);
-	entry->json_schema = out.data;
+	entry->json_schema = trimmed(&out);
 
 	initStringInfo(&out);
 	appendStringInfo(&out, "%s.%s", entry->schema, entry->table);
 	entry->null_key_hash = wal2kafka_partition_hash(options->partitioner,
 													out.data, out.len);
+	pfree(out.data);
 }
 
 void

@@ -17,7 +17,10 @@
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 
+/* servers before 16 load libraries with all their symbols global */
+#pragma GCC visibility push(hidden)
 #include "../shipper/frame.c"	/* IWYU pragma: keep */
+#pragma GCC visibility pop
 #include "compat.h"
 #include "unframe.h"
 

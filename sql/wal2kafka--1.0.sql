@@ -2,6 +2,8 @@
 
 \echo Use "CREATE EXTENSION wal2kafka" to load this file. \quit
 
+-- fails where somebody else owns such a schema: its owner could add overloads
+CREATE SCHEMA wal2kafka;
 GRANT USAGE ON SCHEMA wal2kafka TO PUBLIC;
 
 -- Routes
