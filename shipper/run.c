@@ -24,6 +24,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "mem.h"
+#include "server.h"
 #include "setup.h"
 #include "sink.h"
 #include "stream.h"
@@ -112,6 +113,7 @@ run(const struct config *config)
 	/* one arena is enough, and each more costs memory for good */
 	mallopt(M_ARENA_MAX, 2);
 	catch_signals();
+	server_watch(&stop_asked);
 	run->config = config;
 	ledger_init(&run->ledger, stream_free_buffer);
 	cursor_init(&run->cursor, &run->ledger);
@@ -451,7 +453,7 @@ open_stream(struct run *run)
 		plan_retry(run, 0);
 	else if (status != EXIT_ASKED)
 		leave(run, status);
-	else if (!stream_open(run->stream))
+	else if (!stream_open(run->stream, run->ledger.confirmable))
 		lose_stream(run);
 	else
 	{

@@ -36,6 +36,23 @@ struct rows
 	PGresult   *result;
 };
 
+#define ANSWER_MS	60000	/* for a query, where a stop flag is watched */
+
+/* Set by "run", which must not wait for a server that does not answer. */
+static const volatile sig_atomic_t *stop_flag = NULL;
+
+void
+server_watch(const volatile sig_atomic_t *stop)
+{
+	stop_flag = stop;
+}
+
+static bool
+stop_wanted(void)
+{
+	return stop_flag != NULL && *stop_flag;
+}
+
 /* --- connecting ------------------------------------------------------ */
 
 static bool
@@ -139,9 +156,9 @@ wait_socket(PGconn *conn, PostgresPollingStatusType what, int64_t deadline)
 		int64_t		left = deadline - now_ms();
 		int			got;
 
-		if (left <= 0)
+		if (left <= 0 || stop_wanted())
 			return false;
-		got = poll(&fd, 1, left > 1000 ? 1000 : (int) left);
+		got = poll(&fd, 1, left > 200 ? 200 : (int) left);
 		if (got > 0)
 			return true;
 		if (got < 0 && errno != EINTR)
@@ -415,12 +432,32 @@ keep_error(struct server *server, const PGresult *result)
 			 state ? state : "");
 }
 
+static PGresult *
+ask(PGconn *conn, const char *sql, int count, const char *const *params)
+{
+	int64_t		deadline = now_ms() + ANSWER_MS;
+	PGresult   *result;
+	PGresult   *more;
+
+	if (stop_flag == NULL)
+		return PQexecParams(conn, sql, count, NULL, params, NULL, NULL, 0);
+	if (PQsendQueryParams(conn, sql, count, NULL, params, NULL, NULL, 0) != 1)
+		return NULL;
+	while (PQisBusy(conn))
+		if (!wait_socket(conn, PGRES_POLLING_READING, deadline) ||
+			!PQconsumeInput(conn))
+			return NULL;
+	result = PQgetResult(conn);
+	while ((more = PQgetResult(conn)) != NULL)
+		PQclear(more);
+	return result;
+}
+
 struct rows *
 server_query(struct server *server, const char *sql, int count,
 			 const char *const *params)
 {
-	PGresult   *result = PQexecParams(server->conn, sql, count, NULL, params,
-									  NULL, NULL, 0);
+	PGresult   *result = ask(server->conn, sql, count, params);
 	ExecStatusType status = PQresultStatus(result);
 	struct rows *rows;
 

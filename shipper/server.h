@@ -6,6 +6,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ extern void server_defaults(const struct config *cfg);
  */
 extern struct server *server_open(const struct config *cfg,
 								  enum exit_status *status);
+/* From now on connecting and asking end early when the flag is set. */
+extern void server_watch(const volatile sig_atomic_t *stop);
+
 extern void server_close(struct server *server);
 
 /* 150020 and so on */

@@ -48,7 +48,9 @@ struct stream
 #endif
 };
 
-static bool identify(struct stream *stream);
+static bool identify(struct stream *stream, lsn_t known);
+static bool check_position(struct stream *stream, const char *text,
+						   lsn_t known);
 static bool check_identity(struct stream *stream, const char *system,
 						   unsigned timeline);
 static enum stream_event copy_ended(struct stream *stream);
@@ -76,13 +78,13 @@ stream_free(struct stream *stream)
 }
 
 bool
-stream_open(struct stream *stream)
+stream_open(struct stream *stream, lsn_t known)
 {
 	stream->reaction = REACTION_RETRY;
 	stream->ended = stream->unflushed = false;
 	stream->conn = connect_open(stream->config, stream->stop,
 								&stream->reaction);
-	if (stream->conn != NULL && identify(stream))
+	if (stream->conn != NULL && identify(stream, known))
 		return true;
 	stream_close(stream);
 	return false;
@@ -279,7 +281,7 @@ stream_keepalive_end(const struct stream *stream)
 #endif
 
 static bool
-identify(struct stream *stream)
+identify(struct stream *stream, lsn_t known)
 {
 	PGresult   *result = connect_query(stream->conn, "IDENTIFY_SYSTEM",
 									   stream->stop, &stream->reaction);
@@ -288,14 +290,15 @@ identify(struct stream *stream)
 	if (result == NULL)
 		return false;
 	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
-		PQnfields(result) < 2)
+		PQnfields(result) < 3)
 		stream->reaction = pgerror_result(stream->conn,
 										  "could not identify the server",
 										  result);
 	else
 		ok = check_identity(stream, PQgetvalue(result, 0, 0),
 							(unsigned) strtoul(PQgetvalue(result, 0, 1),
-											   NULL, 10));
+											   NULL, 10)) &&
+			check_position(stream, PQgetvalue(result, 0, 2), known);
 	PQclear(result);
 	return ok;
 }
@@ -320,6 +323,28 @@ check_identity(struct stream *stream, const char *system, unsigned timeline)
 					"the slot stands", timeline, stream->timeline);
 	stream->timeline = timeline;
 	return true;
+}
+
+/*
+ * A server that ends before what it was told is confirmed has been put back:
+ * it would take that position all the same, and skip all it writes up to it.
+ */
+static bool
+check_position(struct stream *stream, const char *text, lsn_t known)
+{
+	const char *standby = PQparameterStatus(stream->conn, "in_hot_standby");
+	lsn_t		end;
+
+	if (stream->timeline_changed || !lsn_parse(text, &end) || end >= known)
+		return true;
+	log_error("the server's log ends at %s, before " LSN_FORMAT
+			  ", up to where everything is delivered", text, LSN_ARGS(known));
+	if (standby != NULL && strcmp(standby, "on") == 0)
+		return false;			/* it lags */
+	log_hint("It was restored from an older copy. Make a new slot, bring the "
+			 "tables over again, and see doc/consumer.md about positions.");
+	stream->reaction = REACTION_PERSON;
+	return false;
 }
 
 /* The server ended the copy: in good order, with an error, or by vanishing. */

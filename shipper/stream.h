@@ -46,8 +46,11 @@ extern struct stream *stream_init(const struct config *config,
 								  const volatile sig_atomic_t *stop);
 extern void stream_free(struct stream *stream);
 
-/* Connects and learns who the server is.  Blocks, seconds at most. */
-extern bool stream_open(struct stream *stream);
+/*
+ * Connects and learns who the server is.  Blocks, seconds at most.  "known" is
+ * what was confirmed to it: one whose log ends before that is refused.
+ */
+extern bool stream_open(struct stream *stream, lsn_t known);
 
 /* Whether the server's timeline differs from the last connection's. */
 extern bool stream_timeline_changed(const struct stream *stream);

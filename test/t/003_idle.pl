@@ -24,7 +24,8 @@ EOF
 $node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
 $kafka->create_topic('public.t', 1);
 my $shipper =
-  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p',
+	options => { log_level => 'debug' });
 $shipper->init;
 $shipper->start;
 wait_for_slot($node, $slot);
@@ -65,13 +66,14 @@ SKIP:
 {
 	skip 'a mock broker cannot be frozen', 4 if $kafka->is_mock;
 	$kafka->freeze;
+	my $from = $shipper->log_size;
 	my $lsn = $node->safe_psql('postgres', <<'EOF');
-INSERT INTO t SELECT g, 'drained' FROM generate_series(2, 1000) g;
+INSERT INTO t VALUES (2, 'drained');
 SELECT pg_current_wal_lsn();
 EOF
-	$node->poll_query_until('postgres',
-		"SELECT sent_lsn >= '$lsn' FROM pg_stat_replication")
-	  or die 'the shipper reads nothing';
+	# one record is one frame; what is still on its way from the server when
+	# the signal comes is not read any more
+	$shipper->wait_for_log(qr/frame: \d+ bytes, 1 records/, $from);
 	kill 'TERM', $shipper->pid;
 	$shipper->wait_for_log(qr/stop|drain|signal/i);
 	is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
@@ -80,7 +82,7 @@ EOF
 	is($shipper->wait_exit, 0, 'SIGTERM waits for Kafka and ends with 0');
 	is(slot_field($node, $slot, "confirmed_flush_lsn >= '$lsn'"),
 		't', 'what was delivered is confirmed');
-	is($kafka->count('public.t'), 1000, 'each row is there once');
+	is($kafka->count('public.t'), 2, 'each row is there once');
 }
 
 done_testing();
