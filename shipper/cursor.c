@@ -97,6 +97,11 @@ cursor_advance(struct cursor *cursor)
 										cursor->used - cursor->taken);
 		cursor->taken += taken;
 		cursor->sent += taken;
+		if (taken > 0 &&
+			position_is_after(cursor->records[cursor->taken - 1].position,
+							  cursor->ledger->sent))
+			cursor->ledger->sent =
+				cursor->records[cursor->taken - 1].position;
 		if (cursor->taken < cursor->used)
 			return CURSOR_STALLED;
 	}

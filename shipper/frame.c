@@ -68,11 +68,15 @@ frame_next(struct frame *frame, struct frame_entry *entry)
 bool
 frame_next_header(struct view *headers, struct view *name, struct view *value)
 {
-	struct reader reader = {headers->data, headers->data + headers->len, NULL};
+	struct reader reader;
 	struct view number;
 
-	if (headers->len == 0 ||
-		!take(&reader, 2, &number, "") ||
+	if (headers->len == 0)		/* then there may be no data at all */
+		return false;
+	reader = (struct reader) {
+		headers->data, headers->data + headers->len, NULL
+	};
+	if (!take(&reader, 2, &number, "") ||
 		!take(&reader, wire_get16(number.data), name, "") ||
 		!take(&reader, 4, &number, "") ||
 		!take(&reader, wire_get32(number.data), value, ""))

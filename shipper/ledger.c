@@ -74,7 +74,7 @@ ledger_forget(struct ledger *ledger)
 {
 	assert(ledger->head == NULL);
 	ledger->confirmable = LSN_INVALID;
-	ledger->acked = (struct position) {LSN_INVALID, 0};
+	ledger->acked = ledger->sent = (struct position) {LSN_INVALID, 0};
 }
 
 /*

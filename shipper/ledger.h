@@ -49,6 +49,7 @@ struct ledger
 	size_t		size;			/* bytes of the buffers held */
 	uint64_t	outstanding;	/* sum over the entries */
 	lsn_t		confirmable;
+	struct position sent;		/* greatest that a sink was ever given */
 	struct position acked;		/* last record of the acknowledged prefix */
 };
 

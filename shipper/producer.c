@@ -41,7 +41,7 @@ static void producer_close(struct sink *sink);
 static void judge_fatal(struct producer *producer);
 static size_t limit_batches(rd_kafka_conf_t *conf);
 static void learn_limit(struct producer *producer);
-static bool ready_to_send(struct producer *producer);
+static bool ready_to_send(struct producer *producer, struct position next);
 static void *reap(void *arg);
 
 const struct sink_ops producer_ops = {
@@ -86,6 +86,7 @@ producer_open(const struct config *config, struct ledger *ledger)
 	producer->base.ops = &producer_ops;
 	producer->config = config;
 	producer->ledger = ledger;
+	producer->resent = ledger->sent;
 	producer->kafka = kafka;
 	producer->batch_size = batch_size;
 	producer->max_record = producer_max_record(config);
@@ -115,7 +116,7 @@ producer_send(struct sink *sink, const struct sink_record *records,
 {
 	struct producer *producer = (struct producer *) sink;
 
-	return ready_to_send(producer) ?
+	return count > 0 && ready_to_send(producer, records[0].position) ?
 		produce_records(producer, records, count) : 0;
 }
 
@@ -249,14 +250,19 @@ learn_limit(struct producer *producer)
 	producer->health = HEALTH_BROKEN;
 }
 
+/*
+ * A changed partition count is taken when nothing is on its way, and not for
+ * records that were sent before: they may be stored, and what came after them.
+ */
 static bool
-ready_to_send(struct producer *producer)
+ready_to_send(struct producer *producer, struct position next)
 {
 	if (producer->health != HEALTH_FINE || producer->reaping ||
 		producer->fatal_at > 0)
 		return false;
 	/* a record that has gone to some partitions goes to the rest of those */
-	if (!topics_changed(producer->topics) || producer->copies_counted)
+	if (!topics_changed(producer->topics) || producer->copies_counted ||
+		!position_is_after(next, producer->resent))
 		return true;
 	if (producer->outstanding > 0)
 		return false;

@@ -27,6 +27,7 @@ struct producer
 	rd_kafka_queue_t *queue;	/* owned; delivery reports, errors, log */
 	struct topics *topics;		/* owned */
 	int			wake[2];		/* pipe: events or answers are there */
+	struct position resent;		/* up to it, another producer sent before */
 	size_t		max_record;
 	size_t		batch_size;		/* librdkafka's setting */
 	uint64_t	outstanding;	/* deliveries that librdkafka has */

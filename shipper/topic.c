@@ -36,6 +36,17 @@ struct lookup
 	const struct rd_kafka_metadata *all;	/* owned; answer about all */
 };
 
+/*
+ * What counts are pinned outlives a producer: the next one sends again what
+ * this one may have delivered in part.
+ */
+static struct pin
+{
+	struct pin *next;
+	char	   *name;
+	int32_t		count;
+}		   *pins = NULL;
+
 struct topics
 {
 	const struct config *config;	/* borrowed */
@@ -79,6 +90,7 @@ static void log_create_command(const struct topics *topics,
 static void compare_counts(struct topics *topics,
 						   const struct rd_kafka_metadata *metadata);
 static void set_count(struct topic *topic, int32_t count);
+static struct pin *find_pin(const char *name);
 
 struct topics *
 topics_open(const struct config *config, rd_kafka_t *kafka, int wake)
@@ -447,6 +459,7 @@ static enum sink_health
 take_answer(struct topics *topics, struct lookup *lookup)
 {
 	struct topic *topic = lookup->topic;
+	int32_t		pinned;
 
 	if (topic == NULL)
 	{
@@ -465,7 +478,15 @@ take_answer(struct topics *topics, struct lookup *lookup)
 	if (topic->max_record > 0 && (topics->smallest == 0 ||
 								  topic->max_record < topics->smallest))
 		topics->smallest = topic->max_record;
-	set_count(topic, lookup->count);
+	pinned = find_pin(topic->name)->count;
+	if (pinned > 0 && pinned < lookup->count)
+	{
+		set_count(topic, pinned);
+		topic->next_count = lookup->count;
+		topics->changed = true;
+	}
+	else
+		set_count(topic, lookup->count);
 	log_info("topic \"%s\" has %d partition%s", topic->name, topic->count,
 			 topic->count == 1 ? "" : "s");
 	return HEALTH_FINE;
@@ -575,4 +596,19 @@ set_count(struct topic *topic, int32_t count)
 								   sizeof(*topic->partitions));
 	topic->count = count;
 	topic->next_count = 0;
+	find_pin(topic->name)->count = count;
+}
+
+static struct pin *
+find_pin(const char *name)
+{
+	struct pin *pin;
+
+	for (pin = pins; pin != NULL; pin = pin->next)
+		if (strcmp(pin->name, name) == 0)
+			return pin;
+	pin = mem_zalloc(sizeof(*pin));
+	pin->name = mem_strdup(name);
+	pin->next = pins;
+	return pins = pin;
 }

@@ -72,7 +72,11 @@ topic_client(rd_kafka_type_t type, const char *brokers)
 	conf_set(conf, "bootstrap.servers", brokers);
 	conf_set(conf, "allow.auto.create.topics", "false");
 	if (type == RD_KAFKA_PRODUCER)
+	{
 		conf_set(conf, "partitioner", "murmur2_random");	/* as Java */
+		/* a topic just made may refuse a batch and take the next one */
+		conf_set(conf, "max.in.flight.requests.per.connection", "1");
+	}
 	else
 	{
 		conf_set(conf, "group.id", "unused");	/* assign() wants one */
