@@ -20,7 +20,7 @@ CREATE TABLE wide (id int PRIMARY KEY, pad text);
 CREATE PUBLICATION p FOR TABLE t;
 CREATE PUBLICATION q FOR TABLE wide;
 SELECT pg_create_logical_replication_slot('plain', 'wal2kafka');
-SELECT pg_create_logical_replication_slot('theirs', 'test_decoding');
+SELECT pg_create_logical_replication_slot('theirs', 'pgoutput');
 EOF
 add_ledger($node, 'postgres', 't');
 
@@ -67,7 +67,7 @@ plugin_refuses(qq{"$_" 'on'}, qr/$_/, "pgoutput's $_ is refused by name")
 my $alien = shipper('theirs', 'p');
 $alien->start;
 is($alien->wait_exit, 3, 'a slot of another plugin: status 3');
-like($alien->log, qr/"theirs".*test_decoding/s, 'slot and plugin are named');
+like($alien->log, qr/"theirs".*pgoutput/s, 'slot and plugin are named');
 
 # --- topics ---
 my $main = shipper('main', 'p');
