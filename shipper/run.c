@@ -29,7 +29,7 @@
 #include "sink.h"
 #include "stream.h"
 
-#define RECORDS_MAX			100000	/* bounds what librdkafka holds of each */
+#define RECORDS_MAX			65536	/* bounds what librdkafka holds of each */
 #define STATUS_MS			1000
 #define STATUS_MOVED_MS		100	/* while deliveries are outstanding */
 #define STATUS_IDLE_MS		1	/* when the last one has come */
