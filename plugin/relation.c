@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/partition.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -30,6 +31,7 @@ typedef struct RelationCache
 	uint64		catalog_version;	/* older entries are invalid */
 	Wal2KafkaRelation *last;	/* the entry found last, or NULL */
 	uint32		builds;			/* since entries_trim() */
+	bool		server_forgets; /* see forgets_invalidations() */
 	bool		have_newest;
 	Wal2KafkaGeneration newest; /* of all snapshots used */
 } RelationCache;
@@ -61,6 +63,20 @@ register_callbacks(void)
 	registered = true;
 }
 
+/*
+ * Servers before 15.13, 16.9 and 17.5 do not pass on to a running transaction
+ * what another's commit invalidated: their caches stay behind the snapshot.
+ */
+static bool
+forgets_invalidations(void)
+{
+	int			version = atoi(GetConfigOption("server_version_num", false,
+											   false));
+
+	return version < 150013 || (version >= 160000 && version < 160009) ||
+		(version >= 170000 && version < 170005);
+}
+
 void
 wal2kafka_relation_init(MemoryContext context,
 						const Wal2KafkaOptions *options,
@@ -78,6 +94,7 @@ wal2kafka_relation_init(MemoryContext context,
 	cache->options = options;
 	cache->charset = charset;
 	cache->catalog_version = 1;
+	cache->server_forgets = forgets_invalidations();
 
 	ctl.keysize = sizeof(Oid);
 	ctl.entrysize = sizeof(Wal2KafkaRelation);
@@ -166,6 +183,16 @@ generation_raise(const Wal2KafkaGeneration *generation)
 	cache->have_newest = true;
 }
 
+/* A snapshot that may be newer than all before; never an older one. */
+static void
+generation_follow(const Wal2KafkaGeneration *generation)
+{
+	if (cache->server_forgets && cache->have_newest &&
+		generation_precedes(&cache->newest, generation))
+		InvalidateSystemCaches();
+	generation_raise(generation);
+}
+
 /* What a dropped table was must not stay until the session ends. */
 static void
 entries_trim(void)
@@ -199,7 +226,7 @@ wal2kafka_relation_begin(void)
 		cache->newest = generation;
 	}
 	else
-		generation_raise(&generation);
+		generation_follow(&generation);
 }
 
 /* ---- entries ---- */
@@ -305,14 +332,7 @@ wal2kafka_relation_lookup(Relation relation)
 
 	if (unlikely(!entry_serves(entry, &generation)))
 	{
-		/*
-		 * Servers before 15.13, 16.9 and 17.5 do not pass on to a running
-		 * transaction what another's commit invalidated.
-		 */
-		if (cache->have_newest &&
-			generation_precedes(&cache->newest, &generation))
-			InvalidateSystemCaches();
-		generation_raise(&generation);
+		generation_follow(&generation);
 		entry_rebuild(entry, relation, &generation);
 	}
 	return entry;
