@@ -36,7 +36,6 @@
 #define TXN_COMMIT_TIME(txn) ((txn)->commit_time)
 #else
 #define TXN_COMMIT_TIME(txn) ((txn)->xact_time.commit_time)
-#define ReplOriginId RepOriginId
 #define InvalidReplOriginId InvalidRepOriginId
 #endif
 
@@ -53,16 +52,6 @@
 	((rel)->rd_ispkdeferrable ? InvalidOid : (rel)->rd_pkindex)
 #else
 #define PRIMARY_KEY_INDEX(rel) ((rel)->rd_pkindex)
-#endif
-
-/* in front of the whole declaration, from 18 on */
-#ifndef pg_noreturn
-#define pg_noreturn pg_attribute_noreturn()
-#endif
-
-/* a comment no longer does, from 19 on */
-#ifndef pg_fallthrough
-#define pg_fallthrough __attribute__((fallthrough))
 #endif
 
 /* generated columns without a stored value came with 18 */

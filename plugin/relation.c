@@ -248,20 +248,14 @@ watch_ancestor(Oid ancestor)
 }
 
 static void
-watch_ancestors(Relation relation, List *consulted)
+watch_ancestors(Relation relation)
 {
 	ListCell   *lc;
 
-	foreach(lc, consulted)
-	{
-		if (lfirst_oid(lc) != RelationGetRelid(relation))
-			watch_ancestor(lfirst_oid(lc));
-	}
-	if (relation->rd_rel->relispartition)
-	{
-		foreach(lc, get_partition_ancestors(RelationGetRelid(relation)))
-			watch_ancestor(lfirst_oid(lc));
-	}
+	if (!relation->rd_rel->relispartition)
+		return;
+	foreach(lc, get_partition_ancestors(RelationGetRelid(relation)))
+		watch_ancestor(lfirst_oid(lc));
 }
 
 /* Replaces what the entry knew.  Its wire id survives if it means the same. */
@@ -271,7 +265,6 @@ entry_rebuild(Wal2KafkaRelation *entry, Relation relation,
 {
 	Wal2KafkaRelation old = *entry;
 	MemoryContext caller;
-	List	   *consulted;
 
 	cache->builds++;
 	memset(entry, 0, sizeof(*entry));
@@ -286,10 +279,9 @@ entry_rebuild(Wal2KafkaRelation *entry, Relation relation,
 										   ALLOCSET_SMALL_SIZES);
 
 	caller = MemoryContextSwitchTo(entry->context);
-	wal2kafka_relation_fill(entry, relation, cache->options, cache->charset,
-							&consulted);
+	wal2kafka_relation_fill(entry, relation, cache->options, cache->charset);
 	MemoryContextSwitchTo(caller);
-	watch_ancestors(relation, consulted);
+	watch_ancestors(relation);
 
 	if (old.topic && entry->topic && strcmp(old.topic, entry->topic) == 0 &&
 		strcmp(old.schema, entry->schema) == 0 &&

@@ -124,13 +124,11 @@ extern Wal2KafkaRelation *wal2kafka_relation_lookup(Relation relation);
 /*
  * Fills an entry that is zero but for relid and context, in
  * CurrentMemoryContext, under whatever snapshot catalog scans use now.
- * *consulted: OIDs of the tables besides this one whose labels were read.
  */
 extern void wal2kafka_relation_fill(Wal2KafkaRelation *entry,
 									Relation relation,
 									const Wal2KafkaOptions *options,
-									Wal2KafkaCharset charset,
-									List **consulted);
+									Wal2KafkaCharset charset);
 
 /*
  * Builds an entry outside the cache, in CurrentMemoryContext, under whatever

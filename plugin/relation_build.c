@@ -293,7 +293,7 @@ config_route(const Wal2KafkaRelation *entry, Relation published,
 
 static void
 route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
-			const Wal2KafkaOptions *options, List **consulted)
+			const Wal2KafkaOptions *options)
 {
 	const Wal2KafkaConfigRoute *config;
 	Wal2KafkaRoute route = {0};
@@ -304,7 +304,6 @@ route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
 	if (config == NULL || config->topic == NULL || config->key == NIL)
 		wal2kafka_route_read(RelationGetRelid(published),
 							 published == relation, &route);
-	*consulted = route.consulted;
 
 	if (config && config->topic)
 		route.topic = config->topic;
@@ -401,11 +400,10 @@ names_build(Wal2KafkaRelation *entry, Relation published,
 void
 wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 						const Wal2KafkaOptions *options,
-						Wal2KafkaCharset charset, List **consulted)
+						Wal2KafkaCharset charset)
 {
 	Relation	published = relation;
 
-	*consulted = NIL;
 	wal2kafka_membership(relation, options, &entry->actions);
 	if (!entry->actions.insert && !entry->actions.update &&
 		!entry->actions.delete && !entry->actions.truncate)
@@ -422,7 +420,7 @@ wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 	names_build(entry, published, options, charset);
 	columns_build(entry, relation, published, charset);
 	identity_build(entry, relation);
-	route_build(entry, relation, published, options, consulted);
+	route_build(entry, relation, published, options);
 	/* without columns an OLD would be empty, and match every row of a copy */
 	if (entry->ncolumns == 0)
 		entry->actions.update = entry->actions.delete = false;
@@ -438,10 +436,9 @@ wal2kafka_relation_build(Relation relation, const Wal2KafkaOptions *options,
 						 Wal2KafkaCharset charset)
 {
 	Wal2KafkaRelation *entry = palloc0(sizeof(Wal2KafkaRelation));
-	List	   *consulted;
 
 	entry->relid = RelationGetRelid(relation);
 	entry->context = CurrentMemoryContext;
-	wal2kafka_relation_fill(entry, relation, options, charset, &consulted);
+	wal2kafka_relation_fill(entry, relation, options, charset);
 	return entry;
 }

@@ -37,15 +37,14 @@ static void bad_label(Oid relid, const char *label);
 void
 wal2kafka_route_read(Oid relid, bool inherit, Wal2KafkaRoute *route)
 {
-	List	   *consulted = list_make1_oid(relid);
+	List	   *relids = list_make1_oid(relid);
 	ListCell   *cell;
 
 	if (inherit && get_rel_relispartition(relid))
-		consulted = list_concat(consulted, get_partition_ancestors(relid));
+		relids = list_concat(relids, get_partition_ancestors(relid));
 
 	memset(route, 0, sizeof(*route));
-	route->consulted = consulted;
-	foreach(cell, consulted)
+	foreach(cell, relids)
 	{
 		if (read_labels(lfirst_oid(cell), route))
 		{

@@ -18,8 +18,6 @@ typedef struct Wal2KafkaRoute
 								 * NIL: the replica identity's columns */
 	Oid			source;			/* whose labels they are: the relation, one of
 								 * its ancestors, or InvalidOid */
-	List	   *consulted;		/* of Oid: a relcache invalidation of any of
-								 * them may change the route */
 } Wal2KafkaRoute;
 
 /*
