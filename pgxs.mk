@@ -15,7 +15,8 @@ REGRESS = setup options identity toast key_change columns publication truncate \
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \
 	--bindir='$(tmp_install)$(bindir)' --encoding=UTF8 --no-locale
-ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+specs = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION = $(filter-out $(left_out),$(specs))
 ISOLATION_OPTS = --inputdir=test --temp-instance=./tmp_check_isolation \
 	--temp-config=tmp.conf --bindir='$(tmp_install)$(bindir)' \
 	--encoding=UTF8 --no-locale
@@ -53,4 +54,17 @@ tmp.conf: test/logical.conf
 		grep -q '^output_plugin_libraries'; then \
 		echo "output_plugin_libraries = 'wal2kafka, pgoutput, test_decoding'" >>$@; fi
 
-installcheck: tmp_install tmp.conf
+# Scenarios that servers before these minors get wrong, with any plugin: they
+# remove catalog rows still needed, and begin in the midst of a transaction.
+mended.15 = 13
+mended.16 = 9
+mended.17 = 5
+minor = $(or $(word 2,$(subst ., ,$(VERSION))),99)
+left_out = $(shell [ '$(minor)' -ge '$(or $(mended.$(MAJORVERSION)),0)' ] || \
+	echo forward_xmin skip_snapshot_restore)
+
+.PHONY: say_left_out
+say_left_out:
+	@[ -z '$(left_out)' ] || echo '# left out on $(VERSION): $(left_out)'
+
+installcheck: tmp_install tmp.conf say_left_out
