@@ -34,6 +34,8 @@ typedef struct TopicEntry
 	char		name[TOPIC_NAME_MAX + 1];	/* hash key */
 	uint32		id;
 	uint64		announced;		/* the frame that did, 0: none */
+	uint32		table_id;		/* of its messages, 0: none yet */
+	uint64		table_announced;
 } TopicEntry;
 
 static int	page_read_or_flush(XLogReaderState *reader, XLogRecPtr page,
@@ -156,7 +158,7 @@ is_announced(const Wal2KafkaBatch *batch, uint64 announced)
 	return batch->alone ? announced == batch->serial : announced != 0;
 }
 
-static uint32
+static TopicEntry *
 announce_topic(Wal2KafkaBatch *batch, const char *name)
 {
 	TopicEntry *topic;
@@ -168,6 +170,7 @@ announce_topic(Wal2KafkaBatch *batch, const char *name)
 	{
 		topic->id = ++batch->last_topic_id;
 		topic->announced = 0;
+		topic->table_id = 0;
 	}
 	if (!is_announced(batch, topic->announced))
 	{
@@ -177,35 +180,58 @@ announce_topic(Wal2KafkaBatch *batch, const char *name)
 		wire_put32(body, topic->id);
 		memcpy(body + WIRE_TOPIC_SIZE, name, strlen(name));
 	}
-	return topic->id;
+	return topic;
+}
+
+static void
+table_entry(Wal2KafkaBatch *batch, uint32 table_id, uint32 topic_id,
+			const char *schema, const char *table)
+{
+	int			schema_len = strlen(schema);
+	int			table_len = strlen(table);
+	char	   *body;
+
+	body = entry_start(batch, WIRE_TABLE, 0,
+					   WIRE_TABLE_SIZE + schema_len + table_len);
+	wire_put32(body, table_id);
+	wire_put32(body + 4, topic_id);
+	wire_put16(body + 8, schema_len);
+	wire_put16(body + 10, table_len);
+	memcpy(body + WIRE_TABLE_SIZE, schema, schema_len);
+	memcpy(body + WIRE_TABLE_SIZE + schema_len, table, table_len);
 }
 
 static void
 announce_table(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation)
 {
 	uint32		topic_id;
-	uint16		schema_len;
-	uint16		table_len;
-	char	   *body;
 
 	if (relation->table_id != 0 && is_announced(batch, relation->announced))
 		return;
 
-	topic_id = announce_topic(batch, relation->topic);
+	topic_id = announce_topic(batch, relation->topic)->id;
 	if (relation->table_id == 0)
 		relation->table_id = ++batch->last_table_id;
 	relation->announced = batch->serial;
+	table_entry(batch, relation->table_id, topic_id, relation->schema,
+				relation->table);
+}
 
-	schema_len = strlen(relation->schema);
-	table_len = strlen(relation->table);
-	body = entry_start(batch, WIRE_TABLE, 0,
-					   WIRE_TABLE_SIZE + schema_len + table_len);
-	wire_put32(body, relation->table_id);
-	wire_put32(body + 4, topic_id);
-	wire_put16(body + 8, schema_len);
-	wire_put16(body + 10, table_len);
-	memcpy(body + WIRE_TABLE_SIZE, relation->schema, schema_len);
-	memcpy(body + WIRE_TABLE_SIZE + schema_len, relation->table, table_len);
+/* Messages of a topic count as records of the function that writes them. */
+static uint32
+announce_message(Wal2KafkaBatch *batch, const char *name)
+{
+	TopicEntry *topic = announce_topic(batch, name);
+
+	if (topic->table_id == 0 || !is_announced(batch, topic->table_announced))
+	{
+		if (topic->table_id == 0)
+			topic->table_id = ++batch->last_table_id;
+		topic->table_announced = batch->serial;
+		table_entry(batch, topic->table_id, topic->id, "wal2kafka",
+					"emit_message");
+	}
+	return topic->table_id;
 }
 
 static void
@@ -243,6 +269,22 @@ wal2kafka_batch_record(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation,
 	return &batch->buffer;
 }
 
+StringInfo
+wal2kafka_batch_message(Wal2KafkaBatch *batch, const char *topic,
+						const Wal2KafkaTxn *txn, uint32 headers_len)
+{
+	uint32		table_id = announce_message(batch, topic);
+	char	   *body;
+
+	announce_txn(batch, txn);
+
+	batch->record_start = batch->buffer.len;
+	body = entry_start(batch, WIRE_RECORD, 0, WIRE_RECORD_SIZE + 4);
+	wire_put32(body, table_id);
+	wire_put32(body + WIRE_RECORD_SIZE, headers_len);
+	return &batch->buffer;
+}
+
 void
 wal2kafka_batch_record_end(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 						   uint32 key_len, uint32 hash, uint8 flags)
@@ -262,16 +304,22 @@ wal2kafka_batch_record_end(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 }
 
 void
-wal2kafka_batch_notice(Wal2KafkaBatch *batch, enum wire_notice code,
-					   Wal2KafkaRelation *relation, XLogRecPtr lsn)
+wal2kafka_batch_notice(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+					   enum wire_notice code, Wal2KafkaRelation *relation,
+					   XLogRecPtr lsn)
 {
 	char	   *body;
 
-	announce_table(batch, relation);
+	if (relation)
+		announce_table(batch, relation);
 	body = entry_start(batch, WIRE_NOTICE, 0, WIRE_NOTICE_SIZE);
 	wire_put32(body, code);
-	wire_put32(body + 4, relation->table_id);
+	wire_put32(body + 4, relation ? relation->table_id : 0);
 	wire_put64(body + 8, lsn);
+
+	/* a transaction may have any number of them, and no record */
+	if (batch->buffer.len >= FRAME_SIZE)
+		frame_send(batch, ctx, true);
 }
 
 /* ---- when to send ---- */

@@ -52,17 +52,24 @@ extern void wal2kafka_batch_begin(Wal2KafkaBatch *batch,
 
 /*
  * Starts a record and returns the buffer, to which the caller appends key
- * and value; then ends it.  An ERROR in between ends the session.
+ * and value; then ends it.  An ERROR in between ends the session.  A message
+ * is a record for a topic, and has that many bytes of headers after its key.
  */
 extern StringInfo wal2kafka_batch_record(Wal2KafkaBatch *batch,
 										 Wal2KafkaRelation *relation,
 										 const Wal2KafkaTxn *txn);
+extern StringInfo wal2kafka_batch_message(Wal2KafkaBatch *batch,
+										  const char *topic,
+										  const Wal2KafkaTxn *txn,
+										  uint32 headers_len);
 extern void wal2kafka_batch_record_end(Wal2KafkaBatch *batch,
 									   LogicalDecodingContext *ctx,
 									   uint32 key_len, uint32 hash,
 									   uint8 flags);
 
+/* relation may be NULL */
 extern void wal2kafka_batch_notice(Wal2KafkaBatch *batch,
+								   LogicalDecodingContext *ctx,
 								   enum wire_notice code,
 								   Wal2KafkaRelation *relation,
 								   XLogRecPtr lsn);

@@ -117,7 +117,8 @@ notice(Wal2KafkaState *state, enum wire_notice code,
 	   Wal2KafkaRelation *relation, XLogRecPtr lsn)
 {
 	if (state->frames)
-		wal2kafka_batch_notice(&state->batch, code, relation, lsn);
+		wal2kafka_batch_notice(&state->batch, state->ctx, code, relation,
+							   lsn);
 }
 
 /* ---- deciding ---- */

@@ -39,4 +39,12 @@ extern void wal2kafka_change_send(Wal2KafkaState *state, Relation relation,
 extern void wal2kafka_truncate_send(Wal2KafkaState *state, Relation relation,
 									ReorderBufferChange *change);
 
+/*
+ * The same for what a message of ours holds (message.c).  Nothing else may
+ * go on: an immediate one comes outside of any transaction.
+ */
+extern void wal2kafka_message_send(Wal2KafkaState *state, XLogRecPtr lsn,
+								   bool transactional, const char *content,
+								   Size size);
+
 #endif							/* CHANGE_H */

@@ -7,6 +7,7 @@
 #define COMPAT_H
 
 #include "access/htup.h"
+#include "replication/message.h"
 #include "replication/reorderbuffer.h"
 #include "utils/rel.h"
 
@@ -38,6 +39,22 @@
 #define TXN_COMMIT_TIME(txn) ((txn)->xact_time.commit_time)
 #define InvalidReplOriginId InvalidRepOriginId
 #endif
+
+/* Before 17 an immediate message stays in memory until something flushes. */
+static inline XLogRecPtr
+LOG_MESSAGE(const char *prefix, const char *content, Size size,
+			bool transactional)
+{
+#if PG_VERSION_NUM >= 170000
+	return LogLogicalMessage(prefix, content, size, transactional, true);
+#else
+	XLogRecPtr	lsn = LogLogicalMessage(prefix, content, size, transactional);
+
+	if (!transactional)
+		XLogFlush(lsn);
+	return lsn;
+#endif
+}
 
 /* what a system cache callback gets to know which cache it is about */
 #if PG_VERSION_NUM >= 190000

@@ -63,6 +63,7 @@ static const Option option_table[] = {
 	ENUM(generated, true),
 	ENUM(fields, true),
 	ENUM(flush, false),
+	STRING(message_topics),
 	BOOL(include_xid),
 	BOOL(include_origin),
 	INT(max_record, 0, MaxAllocSize / 2),
@@ -182,6 +183,37 @@ option_set(const Option *option, const char *value, Wal2KafkaOptions *options)
 	}
 }
 
+/* A list of topics, in which "*" and "?" stand for others: see message.h. */
+static List *
+message_topics_parse(const char *value)
+{
+	List	   *globs = NIL;
+	char	   *rest = pstrdup(value);
+	char	   *glob;
+
+	if (value[0] == '\0')
+		return NIL;
+	while ((glob = strsep(&rest, ",")) != NULL)
+	{
+		char	   *topic;
+
+		glob += strspn(glob, " ");
+		glob[strcspn(glob, " ")] = '\0';
+		topic = pstrdup(glob);
+		for (char *c = topic; *c; c++)
+			if (*c == '*' || *c == '?')
+				*c = 'x';
+		if (!topic_name_is_legal(topic))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"message_topics\": \"%s\"",
+							value),
+					 errhint("Write topics with commas between them; \"*\" stands for any characters, \"?\" for one.")));
+		globs = lappend(globs, glob);
+	}
+	return globs;
+}
+
 /* What the options mean together, once each is known to be well formed. */
 static void
 options_finish(Wal2KafkaOptions *options)
@@ -212,6 +244,8 @@ options_finish(Wal2KafkaOptions *options)
 						options->publication_names),
 				 errhint("Write a list of names with commas between them, each in double quotes where SQL needs them.")));
 
+	if (options->message_topics)
+		options->message_globs = message_topics_parse(options->message_topics);
 	if (options->routes)
 		options->route_list = wal2kafka_routes_parse(options->routes);
 }

@@ -50,6 +50,7 @@ typedef struct Wal2KafkaOptions
 	char	   *publication_names;	/* as given; NULL: every table */
 	char	   *topic_prefix;	/* "" when not given */
 	char	   *routes;			/* as given, or NULL */
+	char	   *message_topics; /* as given, or NULL */
 	int			truncate;		/* Wal2KafkaTruncate, and so on */
 	int			key_change;
 	int			partitioner;
@@ -62,6 +63,7 @@ typedef struct Wal2KafkaOptions
 
 	List	   *publications;	/* char *, parsed from publication_names */
 	List	   *route_list;		/* parsed from routes, see route.h */
+	List	   *message_globs;	/* char *, parsed from message_topics */
 	uint64		fingerprint;	/* of all that makes records differ */
 } Wal2KafkaOptions;
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -40,6 +41,8 @@ static void put_record(const struct frame_txn *txn,
 					   const struct frame_record *record, struct view topic,
 					   Tuplestorestate *rows, TupleDesc desc);
 static Datum text_of_view(struct view view);
+static bool is_text(struct view view);
+static Datum text_of_bytes(struct view view);
 static void bad_frame(const char *what, size_t offset);
 
 /* unframe(frame bytea) */
@@ -151,9 +154,9 @@ put_record(const struct frame_txn *txn, const struct frame_record *record,
 	values[1] = Int64GetDatum((int64) txn->ordinal);
 	values[2] = text_of_view(topic);
 	if (!nulls[3])
-		values[3] = text_of_view(record->key);
+		values[3] = text_of_bytes(record->key);
 	if (!nulls[4])
-		values[4] = text_of_view(record->value);
+		values[4] = text_of_bytes(record->value);
 	tuplestore_putvalues(rows, desc, values, nulls);
 }
 
@@ -166,6 +169,49 @@ text_of_view(struct view view)
 	if (text == view.data)
 		return PointerGetDatum(cstring_to_text_with_len(text, (int) view.len));
 	return CStringGetTextDatum(text);
+}
+
+/*
+ * Whether it is text that this database can show.  A message may hold any
+ * bytes, and any characters.
+ */
+static bool
+is_text(struct view view)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			len = (int) view.len;
+	int			size = (int) Min((int64) len * MAX_CONVERSION_GROWTH + 1,
+								 PG_INT32_MAX);
+	Oid			conversion;
+	unsigned char *converted;
+
+	if (!pg_verify_mbstr(PG_UTF8, view.data, len, true))
+		return false;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return true;
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(conversion))
+		return false;
+	converted = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	return pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+										 (unsigned char *) view.data, len,
+										 converted, size, true) == len;
+}
+
+/* As text, or else as a bytea is shown. */
+static Datum
+text_of_bytes(struct view view)
+{
+	StringInfoData hex;
+
+	if (is_text(view))
+		return text_of_view(view);
+	initStringInfo(&hex);
+	appendStringInfoString(&hex, "\\x");
+	enlargeStringInfo(&hex, (int) Min(view.len, MaxAllocSize / 2 - 4) * 2);
+	for (size_t i = 0; i < view.len; i++)
+		appendStringInfo(&hex, "%02x", (unsigned char) view.data[i]);
+	return PointerGetDatum(cstring_to_text_with_len(hex.data, hex.len));
 }
 
 static void

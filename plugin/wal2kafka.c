@@ -20,6 +20,7 @@
 #include "change.h"
 #include "compat.h"
 #include "label.h"
+#include "message.h"
 #include "session.h"
 
 #define PROGRESS_CHANGES	100 /* as pgoutput.c before PostgreSQL 16 */
@@ -40,6 +41,10 @@ static void wal2kafka_truncate(LogicalDecodingContext *ctx,
 							   ReorderBufferTXN *txn, int nrelations,
 							   Relation relations[],
 							   ReorderBufferChange *change);
+static void wal2kafka_message(LogicalDecodingContext *ctx,
+							  ReorderBufferTXN *txn, XLogRecPtr lsn,
+							  bool transactional, const char *prefix,
+							  Size size, const char *content);
 static void wal2kafka_commit(LogicalDecodingContext *ctx,
 							 ReorderBufferTXN *txn, XLogRecPtr commit_lsn);
 
@@ -57,6 +62,7 @@ _PG_output_plugin_init(OutputPluginCallbacks *cb)
 	cb->begin_cb = wal2kafka_begin;
 	cb->change_cb = wal2kafka_change;
 	cb->truncate_cb = wal2kafka_truncate;
+	cb->message_cb = wal2kafka_message;
 	cb->commit_cb = wal2kafka_commit;
 }
 
@@ -205,6 +211,30 @@ wal2kafka_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 	for (int i = 0; i < nrelations; i++)
 		wal2kafka_truncate_send(state, relations[i], change);
 
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(state->change_context);
+}
+
+/*
+ * Messages are nothing to us but where the operator named topics, since any
+ * role may write them.  Without "transactional" there may be no txn.
+ */
+static void
+wal2kafka_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
+				  XLogRecPtr lsn, bool transactional, const char *prefix,
+				  Size size, const char *content)
+{
+	Wal2KafkaState *state = ctx->output_plugin_private;
+	MemoryContext caller;
+
+	if (transactional)
+		report_progress(state);
+	if (state->options.message_globs == NIL ||
+		strcmp(prefix, MESSAGE_PREFIX) != 0)
+		return;
+
+	caller = MemoryContextSwitchTo(state->change_context);
+	wal2kafka_message_send(state, lsn, transactional, content, size);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(state->change_context);
 }

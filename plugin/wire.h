@@ -37,14 +37,20 @@
  *				key, [headers,] value (the rest)
  *		NOTICE	u32 code, WIRE_NOTICE_*, u32 table id, u64 LSN
  *
- * Headers are a sequence of u16 length, name, u32 length, value.
+ * Headers are a sequence of u16 length, name, u32 length, value; a value of
+ * length WIRE_HEADER_NULL is a null and has no bytes.
  *
  * Order: a TOPIC is announced before the first TABLE that names it, a TABLE
  * before the first RECORD or NOTICE that names it, each once per connection;
  * through the SQL interface once per frame, so that a frame can be read alone.
  * Names are not terminated.  Every frame that has records of a transaction
  * repeats its TXN before the first of them; each RECORD then takes the next
- * ordinal.  The record goes to partition (hash modulo partition count).
+ * ordinal.  The record goes to partition (hash modulo partition count).  A
+ * NOTICE about no table names table 0.
+ *
+ * A message that did not wait for a commit is a transaction of its own: commit
+ * LSN is where its record in the log begins, time and xid are zero.  The pair
+ * of commit LSN and ordinal grows from each RECORD to the next.
  *
  * A frame without records only carries safe (and perhaps notices); it is
  * confirmed in its turn like any other.
@@ -66,6 +72,8 @@
 #define WIRE_TXN_SIZE		40
 #define WIRE_RECORD_SIZE	12
 #define WIRE_NOTICE_SIZE	16
+
+#define WIRE_HEADER_NULL	0xffffffffu /* length of a header's null value */
 
 enum wire_frame_flag
 {
@@ -96,6 +104,7 @@ enum wire_notice
 	WIRE_NOTICE_TRUNCATE_SKIPPED = 1,
 	WIRE_NOTICE_NO_IDENTITY,	/* an update or delete whose OLD is all null */
 	WIRE_NOTICE_STUB,			/* a record went out without its large value */
+	WIRE_NOTICE_NO_MESSAGE,		/* a message of ours that cannot be read */
 };
 
 static inline void

@@ -230,6 +230,14 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 						"without a value that is too large", name,
 						LSN_ARGS(notice->lsn));
 			break;
+		case WIRE_NOTICE_NO_MESSAGE:
+			/* any role may write as many of them as it likes */
+			if (cursor->no_messages++ == 0)
+				log_warning("a message at LSN " LSN_FORMAT " cannot be read "
+							"and is ignored, as any other like it: "
+							"wal2kafka.emit_message() did not write it",
+							LSN_ARGS(notice->lsn));
+			break;
 		default:
 			log_debug("notice %" PRIu32 " of table %s", notice->code, name);
 			break;

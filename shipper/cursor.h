@@ -48,6 +48,7 @@ struct cursor
 	uint64_t	truncates;
 	uint64_t	stubs;
 	uint64_t	no_identity;
+	uint64_t	no_messages;	/* ignored: they cannot be read */
 };
 
 extern void cursor_init(struct cursor *cursor, struct ledger *ledger);

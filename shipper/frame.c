@@ -78,8 +78,11 @@ frame_next_header(struct view *headers, struct view *name, struct view *value)
 	};
 	if (!take(&reader, 2, &number, "") ||
 		!take(&reader, wire_get16(number.data), name, "") ||
-		!take(&reader, 4, &number, "") ||
-		!take(&reader, wire_get32(number.data), value, ""))
+		!take(&reader, 4, &number, ""))
+		return false;
+	if (wire_get32(number.data) == WIRE_HEADER_NULL)
+		*value = (struct view) {NULL, 0};
+	else if (!take(&reader, wire_get32(number.data), value, ""))
 		return false;
 	headers->len = (size_t) (reader.end - reader.next);
 	headers->data = reader.next;

@@ -107,7 +107,10 @@ extern bool frame_parse(struct frame *frame, const char *data, size_t len,
 /* The next entry of a parsed frame; false when there are no more. */
 extern bool frame_next(struct frame *frame, struct frame_entry *entry);
 
-/* Takes the next header off a record's headers; false when there are none. */
+/*
+ * Takes the next header off a record's headers; false when there are none.
+ * The data of a null value is NULL.
+ */
 extern bool frame_next_header(struct view *headers, struct view *name,
 							  struct view *value);
 

@@ -25,6 +25,7 @@ enum option_type
 	OPTION_PLUGIN_WORD,			/* collected for the plugin */
 	OPTION_PLUGIN_BOOL,
 	OPTION_PLUGIN_SIZE,
+	OPTION_PLUGIN_TEXT,
 };
 
 struct option
@@ -95,6 +96,8 @@ static const struct option options[] = {
 	"on|off", "replication origin in each record"},
 	{"wal2kafka", "flush", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"batch|commit", "when the plugin sends what it holds"},
+	{"wal2kafka", "message_topics", OPTION_PLUGIN_TEXT, 0, NULL, 0, 0,
+	"TOPIC,...", "topics that messages may go to; * and ? stand for others"},
 	{"wal2kafka", "max_record", OPTION_PLUGIN_SIZE, 0, NULL, 0,
 	512 * KB * KB - 1, "SIZE", "largest record the plugin may make"},
 };
@@ -277,7 +280,8 @@ set_plugin(struct config *cfg, const struct option *option,
 			return bad_value(option, value, option->words);
 		value = truth_index(value) == 0 ? "on" : "off";
 	}
-	else if (word_index(option->words, value) < 0)
+	else if (option->type == OPTION_PLUGIN_WORD &&
+			 word_index(option->words, value) < 0)
 		return bad_value(option, value, option->words);
 	set_property(&cfg->plugin, &cfg->plugin_count, option->key, value, from);
 	return NULL;
@@ -314,6 +318,7 @@ set_option(struct config *cfg, const struct option *option,
 		case OPTION_PLUGIN_WORD:
 		case OPTION_PLUGIN_BOOL:
 		case OPTION_PLUGIN_SIZE:
+		case OPTION_PLUGIN_TEXT:
 			return set_plugin(cfg, option, value, from);
 	}
 	return NULL;

@@ -588,10 +588,12 @@ statistics(struct run *run)
 			 ", safe " LSN_FORMAT, cursor->received, cursor->frames,
 			 cursor->sent, cursor->repeated, outstanding(run),
 			 LSN_ARGS(run->ledger.confirmable));
-	if (cursor->truncates + cursor->no_identity + cursor->stubs > 0)
+	if (cursor->truncates + cursor->no_identity + cursor->stubs +
+		cursor->no_messages > 0)
 		log_info("truncates skipped %" PRIu64 ", changes that name no row %"
-				 PRIu64 ", values left out %" PRIu64, cursor->truncates,
-				 cursor->no_identity, cursor->stubs);
+				 PRIu64 ", values left out %" PRIu64 ", messages ignored %"
+				 PRIu64, cursor->truncates, cursor->no_identity,
+				 cursor->stubs, cursor->no_messages);
 }
 
 /*

@@ -33,7 +33,7 @@ SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame, 4, 9)) r;
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame, 8, 3)) r;
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame, 40, 9)) r;
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame, 63, 9)) r;
--- an ordinal beyond a bigint, bytes that are no UTF-8, a zero byte
+-- an ordinal beyond a bigint; bytes that are no text are shown as a bytea is
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame,
 	position('\x0500000000000000'::bytea IN frame) + 6, 128)) r;
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame,

@@ -91,6 +91,34 @@ ON ddl_command_start
 WHEN TAG IN ('SECURITY LABEL', 'DROP EXTENSION')
 EXECUTE FUNCTION wal2kafka.ddl_command_start();
 
+-- Messages: records for any topic, part of a transaction or not
+
+CREATE FUNCTION wal2kafka.emit_message(
+	topic text,
+	key text,
+	value text,
+	headers jsonb DEFAULT NULL,
+	transactional bool DEFAULT true)
+RETURNS pg_lsn
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_emit_message_text';
+
+COMMENT ON FUNCTION wal2kafka.emit_message(text, text, text, jsonb, bool) IS
+'writes a message for a topic; published if message_topics lists the topic';
+
+CREATE FUNCTION wal2kafka.emit_message(
+	topic text,
+	key text,
+	value bytea,
+	headers jsonb DEFAULT NULL,
+	transactional bool DEFAULT true)
+RETURNS pg_lsn
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_emit_message_bytea';
+
+COMMENT ON FUNCTION wal2kafka.emit_message(text, text, bytea, jsonb, bool) IS
+'writes a message for a topic; published if message_topics lists the topic';
+
 -- What would be sent
 
 CREATE FUNCTION wal2kafka.unframe(
