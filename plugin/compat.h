@@ -38,6 +38,7 @@
 #else
 #define TXN_COMMIT_TIME(txn) ((txn)->xact_time.commit_time)
 #define InvalidReplOriginId InvalidRepOriginId
+#define ReplOriginId RepOriginId
 #endif
 
 /* Before 17 an immediate message stays in memory until something flushes. */

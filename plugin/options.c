@@ -46,6 +46,7 @@ static const char *const partitioner_values[] = {"murmur2", "crc32", NULL};
 static const char *const generated_values[] = {"none", "stored", NULL};
 static const char *const fields_values[] = {"all", "none", NULL};
 static const char *const flush_values[] = {"batch", "commit", NULL};
+static const char *const origin_values[] = {"any", "none", NULL};
 
 #define STRING(name) {#name, OPTION_STRING, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
 #define BOOL(name) {#name, OPTION_BOOL, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
@@ -63,6 +64,7 @@ static const Option option_table[] = {
 	ENUM(generated, true),
 	ENUM(fields, true),
 	ENUM(flush, false),
+	ENUM(origin, true),
 	STRING(message_topics),
 	BOOL(include_xid),
 	BOOL(include_origin),

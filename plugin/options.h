@@ -44,6 +44,12 @@ typedef enum Wal2KafkaFlush
 	FLUSH_COMMIT,
 } Wal2KafkaFlush;
 
+typedef enum Wal2KafkaOrigin
+{
+	ORIGIN_ANY,
+	ORIGIN_NONE,
+} Wal2KafkaOrigin;
+
 typedef struct Wal2KafkaOptions
 {
 	int			proto_version;	/* 0: text lines, else frames */
@@ -57,6 +63,7 @@ typedef struct Wal2KafkaOptions
 	int			generated;
 	int			fields;
 	int			flush;
+	int			origin;
 	bool		include_xid;
 	bool		include_origin;
 	int			max_record;		/* bytes of key and value; 0: no limit */

@@ -45,6 +45,8 @@ static void wal2kafka_message(LogicalDecodingContext *ctx,
 							  ReorderBufferTXN *txn, XLogRecPtr lsn,
 							  bool transactional, const char *prefix,
 							  Size size, const char *content);
+static bool wal2kafka_filter_origin(LogicalDecodingContext *ctx,
+									ReplOriginId origin);
 static void wal2kafka_commit(LogicalDecodingContext *ctx,
 							 ReorderBufferTXN *txn, XLogRecPtr commit_lsn);
 
@@ -63,6 +65,7 @@ _PG_output_plugin_init(OutputPluginCallbacks *cb)
 	cb->change_cb = wal2kafka_change;
 	cb->truncate_cb = wal2kafka_truncate;
 	cb->message_cb = wal2kafka_message;
+	cb->filter_by_origin_cb = wal2kafka_filter_origin;
 	cb->commit_cb = wal2kafka_commit;
 }
 
@@ -108,6 +111,19 @@ wal2kafka_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output,
 		wal2kafka_batch_init(&state->batch, ctx, &state->options);
 	}
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Asked about each change as it is read from the log, and also while a slot
+ * is created, when there is nothing of ours yet.
+ */
+static bool
+wal2kafka_filter_origin(LogicalDecodingContext *ctx, ReplOriginId origin)
+{
+	Wal2KafkaState *state = ctx->output_plugin_private;
+
+	return state && state->options.origin == ORIGIN_NONE &&
+		origin != InvalidReplOriginId;
 }
 
 static char *

@@ -96,6 +96,8 @@ static const struct option options[] = {
 	"on|off", "replication origin in each record"},
 	{"wal2kafka", "flush", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"batch|commit", "when the plugin sends what it holds"},
+	{"wal2kafka", "origin", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
+	"any|none", "none: only what no replication origin brought"},
 	{"wal2kafka", "message_topics", OPTION_PLUGIN_TEXT, 0, NULL, 0, 0,
 	"TOPIC,...", "topics that messages may go to; * and ? stand for others"},
 	{"wal2kafka", "max_record", OPTION_PLUGIN_SIZE, 0, NULL, 0,
