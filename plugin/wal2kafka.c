@@ -198,14 +198,11 @@ wal2kafka_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 {
 	Wal2KafkaState *state = ctx->output_plugin_private;
 	ErrorPlace	place = {state, relation};
-	ErrorContextCallback context;
+	ErrorContextCallback context = {error_context_stack, error_place, &place};
 	MemoryContext caller;
 
 	report_progress(state);
 
-	context.callback = error_place;
-	context.arg = &place;
-	context.previous = error_context_stack;
 	error_context_stack = &context;
 	caller = MemoryContextSwitchTo(state->change_context);
 
@@ -222,13 +219,22 @@ wal2kafka_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 				   ReorderBufferChange *change)
 {
 	Wal2KafkaState *state = ctx->output_plugin_private;
-	MemoryContext caller = MemoryContextSwitchTo(state->change_context);
+	ErrorPlace	place = {state, NULL};
+	ErrorContextCallback context = {error_context_stack, error_place, &place};
+	MemoryContext caller;
+
+	error_context_stack = &context;
+	caller = MemoryContextSwitchTo(state->change_context);
 
 	for (int i = 0; i < nrelations; i++)
+	{
+		place.relation = relations[i];
 		wal2kafka_truncate_send(state, relations[i], change);
+	}
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(state->change_context);
+	error_context_stack = context.previous;
 }
 
 /*
