@@ -183,6 +183,7 @@ announce_topic(Wal2KafkaBatch *batch, const char *name)
 	return topic;
 }
 
+/* Names are in the database's encoding. */
 static void
 table_entry(Wal2KafkaBatch *batch, uint32 table_id, uint32 topic_id,
 			const char *schema, const char *table)
@@ -191,6 +192,8 @@ table_entry(Wal2KafkaBatch *batch, uint32 table_id, uint32 topic_id,
 	int			table_len = strlen(table);
 	char	   *body;
 
+	schema = wal2kafka_utf8(schema, &schema_len, wal2kafka_charset(false));
+	table = wal2kafka_utf8(table, &table_len, wal2kafka_charset(false));
 	body = entry_start(batch, WIRE_TABLE, 0,
 					   WIRE_TABLE_SIZE + schema_len + table_len);
 	wire_put32(body, table_id);
