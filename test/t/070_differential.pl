@@ -1,0 +1,140 @@
+# The same WAL by wal2kafka and by pgoutput, change by change, over tables and
+# publications drawn at random.  Environment: DIFFER_SEEDS (a list of numbers),
+# DIFFER_STEPS.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Differ;
+use Wal2Kafka::RandomTables;
+use Test::More;
+
+my @seeds = split /[ ,]+/, $ENV{DIFFER_SEEDS} || '1 2 3 4';
+my $steps = $ENV{DIFFER_STEPS} || 1500;
+my $rich  = $ENV{DIFFER_RICH} || 0;
+my $node  = new_server('differ',
+	conf => "logical_decoding_work_mem = 64kB\nautovacuum = off\n"
+	  . "max_prepared_transactions = 4\n");
+my $major = int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
+my $compared = 0;
+my $refused  = 0;
+
+# Runs a script to its end; returns how many statements were refused.
+sub run_script
+{
+	my ($db, $sql) = @_;
+	my $errors = '';
+	my $file = spit(launch_dir() . '/script.sql',
+		"\\set ON_ERROR_ROLLBACK on\n$sql");
+
+	IPC::Run::run([ 'psql', '-XqAt', '-f', $file, $node->connstr($db) ],
+		'<', '/dev/null', '>', '/dev/null', '2>', \$errors);
+	my @errors = $errors =~ /ERROR:  (.*)/g;
+	note("  $_") for (@errors)[ 0 .. ($#errors < 4 ? $#errors : 4) ];
+	return scalar @errors;
+}
+
+# What one plugin makes of it, where the comparison cannot: its error.
+sub refusal
+{
+	my ($db, $plugin, $publications) = @_;
+	my $options = "'proto_version', '1', 'publication_names', '$publications'";
+	my ($status, undef, $error) = $node->psql($db, <<"SQL");
+SELECT pg_copy_logical_replication_slot('diff', 'refused', true, '$plugin');
+SELECT count(*) FROM pg_logical_slot_peek_binary_changes('refused', NULL, NULL, $options);
+SQL
+	return $status == 0 ? '' : $error =~ /ERROR:  (.*)/ ? $1 : $error;
+}
+
+# Several publications at once, in any order.
+sub compare
+{
+	my ($db, $seed, $name, @options) = @_;
+	my ($status, $output) = run_differ($node, $db, 'diff', $name, @options);
+
+	if ($status == 2)
+	{
+		# lists that contradict each other: then both have to refuse
+		my ($theirs, $ours) = map { refusal($db, $_, $name) } qw(pgoutput wal2kafka);
+		ok($theirs ne '' && $ours ne '', "seed $seed: $name: refused by both")
+		  or diag("pgoutput: $theirs\nwal2kafka: $ours\n$output");
+		return 0;
+	}
+	is($status, 0, "seed $seed: $name @options")
+	  or diag($output);
+	note($output);
+	return $output =~ /^compared (\d+) changes/m ? $1 : 0;
+}
+
+sub some_of
+{
+	my @names = @_;
+	my @some;
+
+	push @some, splice(@names, rand @names, 1) for 1 .. 2 + rand(@names - 1);
+	return join ',', @some;
+}
+
+sub play
+{
+	my ($seed) = @_;
+	my $db = "seed$seed";
+
+	srand($seed);
+	my ($tables, $ddl) = random_tables($major);
+	my @publications = random_publications($major, $tables, $rich);
+	my @names        = map { $_->[0] } @publications;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	$node->safe_psql($db, $ddl);
+	$node->safe_psql($db, $_->[1]) for @publications;
+	$node->safe_psql($db,
+		"SELECT pg_create_logical_replication_slot('diff', 'wal2kafka')");
+	$refused += run_script($db, random_workload($tables, $steps));
+
+	$compared += compare($db, $seed, $_) for @names;
+	$compared += compare($db, $seed, some_of(@names)) for 1 .. 4;
+	$compared += compare($db, $seed, join(',', @names), '--walsender');
+	$node->safe_psql($db, "SELECT pg_drop_replication_slot('diff')");
+	$node->safe_psql('postgres', "DROP DATABASE $db");
+	return;
+}
+
+# --- every kind of change once, by hand; and the comparison itself ---
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE def (id int PRIMARY KEY, v text, big text);
+CREATE TABLE ful (id int PRIMARY KEY, v text, big text);
+ALTER TABLE def ALTER big SET STORAGE EXTERNAL;
+ALTER TABLE ful ALTER big SET STORAGE EXTERNAL, REPLICA IDENTITY FULL;
+CREATE TABLE other (id int PRIMARY KEY, v text);
+CREATE PUBLICATION both_tables FOR TABLE def, ful;
+CREATE PUBLICATION one_table FOR TABLE def;
+CREATE PUBLICATION inserts FOR TABLE def, ful WITH (publish = 'insert');
+SELECT pg_create_logical_replication_slot('diff', 'wal2kafka');
+INSERT INTO def VALUES (1, NULL, repeat('x', 10000)), (2, '', NULL);
+INSERT INTO ful SELECT * FROM def;
+UPDATE def SET v = 'a' WHERE id = 1;
+UPDATE ful SET v = 'a' WHERE id = 1;
+UPDATE def SET id = 3 WHERE id = 2;
+UPDATE ful SET id = 3 WHERE id = 2;
+DELETE FROM def WHERE id = 3;
+DELETE FROM ful WHERE id = 3;
+TRUNCATE def, ful;
+SQL
+my @by_hand = ($node, 'postgres', 'diff', 'both_tables');
+is(same_as_pgoutput('by hand', @by_hand), 12, 'all changes are seen');
+same_as_pgoutput('by hand, in a walsender',      @by_hand, '--walsender');
+same_as_pgoutput('by hand, with a cold pgoutput', @by_hand, '--with=cold-pgoutput');
+same_as_pgoutput('by hand, again and cold',       @by_hand, '--with=cold');
+differs_treated(@by_hand);
+is((run_differ(@by_hand, "--our-publications=$_"))[0], 1, "noticed: $_")
+  for 'one_table', 'inserts';
+$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('diff')");
+
+play($_) for @seeds;
+note("compared $compared changes; $refused statements were refused");
+cmp_ok($compared, '>', 2000 * @seeds, 'enough was compared');
+done_testing();
