@@ -10,8 +10,9 @@ DATA = sql/wal2kafka--1.0.sql
 PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
-REGRESS = setup options identity toast key_change columns publication truncate \
-	session labels routes routing peek preview messages origin
+REGRESS = setup options identity toast key_change columns publication filter \
+	column_list truncate session labels routes routing peek preview messages \
+	origin
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \
 	--bindir='$(tmp_install)$(bindir)' --encoding=UTF8 --no-locale

@@ -12,6 +12,7 @@
 
 #include "change.h"
 #include "compat.h"
+#include "filter.h"
 #include "partition.h"
 
 static void
@@ -203,14 +204,16 @@ key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 			   state->old_key.len) != 0;
 }
 
+/* "old" is what is known of the row as it was before, if it was. */
 static void
-send_insert(Wal2KafkaState *state, Wal2KafkaRelation *relation)
+send_insert(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+			Wal2KafkaIdentity old)
 {
 	Wal2KafkaRecord record = {
 		.op = OP_INSERT,
 		.relation = relation,
 		.new_row = &state->new_row,
-		.unchanged = fill_unchanged(state, relation, IDENTITY_NONE),
+		.unchanged = fill_unchanged(state, relation, old),
 	};
 
 	send_record(state, &record, &state->new_row);
@@ -291,6 +294,40 @@ send_update(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 	send_record(state, &record, &state->new_row);
 }
 
+static inline bool
+passes(Wal2KafkaRelation *relation, Wal2KafkaFilterOp op,
+	   const Wal2KafkaRow *row)
+{
+	return likely(relation->filter == NULL) ||
+		wal2kafka_filter_passes(relation->filter, op, row, NULL);
+}
+
+/*
+ * To those who see what the row filter lets pass, a row that comes to pass
+ * by an update appears, and one that no longer does goes.
+ */
+static void
+send_filtered_update(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+					 bool has_old, XLogRecPtr lsn)
+{
+	bool		is_seen;
+	bool		was_seen;
+
+	is_seen = wal2kafka_filter_passes(relation->filter, FILTER_UPDATE,
+									  &state->new_row,
+									  has_old ? &state->old_row : NULL);
+	was_seen = !has_old ? is_seen :
+		wal2kafka_filter_passes(relation->filter, FILTER_UPDATE,
+								&state->old_row, NULL);
+
+	if (was_seen && is_seen)
+		send_update(state, relation, has_old, lsn);
+	else if (is_seen)
+		send_insert(state, relation, relation->identity);
+	else if (was_seen)
+		send_delete(state, relation, relation->identity, lsn);
+}
+
 static bool
 deform(HeapTuple tuple, Relation relation, Wal2KafkaRow *row)
 {
@@ -314,23 +351,29 @@ wal2kafka_change_send(Wal2KafkaState *state, Relation relation,
 	{
 		case REORDER_BUFFER_CHANGE_INSERT:
 			if (entry->actions.insert &&
-				deform(new_tuple, relation, &state->new_row))
-				send_insert(state, entry);
+				deform(new_tuple, relation, &state->new_row) &&
+				passes(entry, FILTER_INSERT, &state->new_row))
+				send_insert(state, entry, IDENTITY_NONE);
 			break;
 		case REORDER_BUFFER_CHANGE_UPDATE:
 			if (!entry->actions.update ||
 				!deform(new_tuple, relation, &state->new_row))
 				break;
 			has_old = deform(old_tuple, relation, &state->old_row);
-			send_update(state, entry, has_old, change->lsn);
+			if (likely(entry->filter == NULL))
+				send_update(state, entry, has_old, change->lsn);
+			else
+				send_filtered_update(state, entry, has_old, change->lsn);
 			break;
 		case REORDER_BUFFER_CHANGE_DELETE:
 			if (!entry->actions.delete)
 				break;
 			has_old = deform(old_tuple, relation, &state->old_row);
-			send_delete(state, entry,
-						has_old ? entry->identity : IDENTITY_NONE,
-						change->lsn);
+			/* a row of which nothing is known is reported, not filtered */
+			if (!has_old)
+				send_delete(state, entry, IDENTITY_NONE, change->lsn);
+			else if (passes(entry, FILTER_DELETE, &state->old_row))
+				send_delete(state, entry, entry->identity, change->lsn);
 			break;
 		default:
 			elog(ERROR, "unexpected change action %d", (int) change->action);

@@ -95,6 +95,15 @@ LOG_MESSAGE(const char *prefix, const char *content, Size size,
 #define PUBLICATION_HAS_GENERATED(pub) ((void) (pub), false)
 #endif
 
+/* 18 and later: a filter may name a virtual column, which no tuple holds */
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#define EXPAND_VIRTUAL_COLUMNS(node, relation) \
+	expand_generated_columns_in_expr((node), (relation), 1)
+#else
+#define EXPAND_VIRTUAL_COLUMNS(node, relation) (node)
+#endif
+
 /*
  * Publications that name a table, and whether a publication is for all
  * tables, this one not excepted: from 19 on the root may be.

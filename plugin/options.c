@@ -45,6 +45,7 @@ static const char *const key_change_values[] = {"split", "update", NULL};
 static const char *const partitioner_values[] = {"murmur2", "crc32", NULL};
 static const char *const generated_values[] = {"none", "stored", NULL};
 static const char *const fields_values[] = {"all", "none", NULL};
+static const char *const missing_publication_values[] = {"error", "skip", NULL};
 static const char *const flush_values[] = {"batch", "commit", NULL};
 static const char *const origin_values[] = {"any", "none", NULL};
 
@@ -63,6 +64,7 @@ static const Option option_table[] = {
 	ENUM(partitioner, true),
 	ENUM(generated, true),
 	ENUM(fields, true),
+	ENUM(missing_publication, true),
 	ENUM(flush, false),
 	ENUM(origin, true),
 	STRING(message_topics),

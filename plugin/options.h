@@ -38,6 +38,12 @@ typedef enum Wal2KafkaFields
 	FIELDS_NONE,
 } Wal2KafkaFields;
 
+typedef enum Wal2KafkaMissingPublication
+{
+	MISSING_PUBLICATION_ERROR,
+	MISSING_PUBLICATION_SKIP,
+} Wal2KafkaMissingPublication;
+
 typedef enum Wal2KafkaFlush
 {
 	FLUSH_BATCH,
@@ -62,6 +68,7 @@ typedef struct Wal2KafkaOptions
 	int			partitioner;
 	int			generated;
 	int			fields;
+	int			missing_publication;
 	int			flush;
 	int			origin;
 	bool		include_xid;

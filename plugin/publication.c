@@ -4,7 +4,9 @@
  *
  * The rules are those of pgoutput.c, get_rel_sync_entry(): the union of the
  * operations of all requested publications that hold the table, published as
- * its topmost ancestor among those that publish via the partition root.
+ * its topmost ancestor among those that publish via the partition root.  Row
+ * filters (filter.c) and column lists are those of the publications that
+ * publish it as that ancestor.
  */
 #include "postgres.h"
 
@@ -12,6 +14,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -20,48 +23,21 @@
 
 #define EXTENSION_SCHEMA "wal2kafka"
 
+/* NULL: it is missing, and may be. */
 static Publication *
-publication_get(const char *name)
+publication_get(const char *name, const Wal2KafkaOptions *options)
 {
 	Publication *publication = GetPublicationByName(name, true);
 
-	if (publication == NULL)
+	if (publication == NULL &&
+		options->missing_publication == MISSING_PUBLICATION_ERROR)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("publication \"%s\" does not exist at this point of the write-ahead log",
 						name),
 				 errdetail("A publication counts from the commit of its CREATE PUBLICATION on."),
-				 errhint("Create the publication before the slot. To give up the changes up to then, advance the slot with pg_replication_slot_advance().")));
+				 errhint("Create the publication before the slot. To give up what was written before it was created, set missing_publication = skip, or advance the slot to where it was created with pg_replication_slot_advance().")));
 	return publication;
-}
-
-/* A filter that is not obeyed would leak rows: refuse instead. */
-static void
-refuse_filters(Oid relid, Publication *publication)
-{
-	HeapTuple	tuple;
-	bool		no_rows;
-	bool		no_columns;
-
-	tuple = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relid),
-							ObjectIdGetDatum(publication->oid));
-	if (!HeapTupleIsValid(tuple))
-		return;
-
-	(void) SysCacheGetAttr(PUBLICATIONRELMAP, tuple,
-						   Anum_pg_publication_rel_prqual, &no_rows);
-	(void) SysCacheGetAttr(PUBLICATIONRELMAP, tuple,
-						   Anum_pg_publication_rel_prattrs, &no_columns);
-	ReleaseSysCache(tuple);
-
-	if (!no_rows || !no_columns)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("publication \"%s\" has a %s for table \"%s\", which wal2kafka does not support yet",
-						publication->name,
-						no_rows ? "column list" : "row filter",
-						get_rel_name(relid)),
-				 errhint("Publish the whole table, or leave it out of the publication.")));
 }
 
 /*
@@ -115,37 +91,24 @@ publication_holds(Publication *publication, Relation relation,
 }
 
 static void
-refuse_disagreement(bool differs, const char *first, const char *second,
-					Relation relation)
-{
-	if (differs)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("publications \"%s\" and \"%s\" disagree on the generated columns of table \"%s\"",
-						first, second, RelationGetRelationName(relation)),
-				 errhint("Give both the same publish_generated_columns, or use one of them.")));
-}
-
-static void
-membership_of_publications(Relation relation, List *names,
+membership_of_publications(Relation relation, const Wal2KafkaOptions *options,
 						   Wal2KafkaMembership *membership)
 {
 	List	   *ancestors = NIL;
-	List	   *topmost = NIL;
-	const char *first = NULL;
 	int			top = 0;
 	ListCell   *lc;
 
 	if (relation->rd_rel->relispartition)
 		ancestors = get_partition_ancestors(RelationGetRelid(relation));
 
-	foreach(lc, names)
+	foreach(lc, options->publications)
 	{
-		Publication *publication = publication_get((char *) lfirst(lc));
+		Publication *publication = publication_get(lfirst(lc), options);
 		Oid			as;
 		int			level;
 
-		if (!publication_holds(publication, relation, ancestors, &as, &level))
+		if (publication == NULL ||
+			!publication_holds(publication, relation, ancestors, &as, &level))
 			continue;
 
 		membership->insert |= publication->pubactions.pubinsert;
@@ -154,26 +117,14 @@ membership_of_publications(Relation relation, List *names,
 		membership->truncate |= publication->pubactions.pubtruncate;
 
 		if (level > top)
-			topmost = NIL;
+			membership->publications = NIL;
 		if (level >= top)
 		{
 			top = level;
 			membership->publish_as = as;
-			topmost = lappend(topmost, publication);
+			membership->publications = lappend(membership->publications,
+											   publication);
 		}
-	}
-
-	/* what the topmost ancestor's publications say is what counts */
-	foreach(lc, topmost)
-	{
-		Publication *publication = lfirst(lc);
-		bool		generated = PUBLICATION_HAS_GENERATED(publication);
-
-		refuse_filters(membership->publish_as, publication);
-		refuse_disagreement(first && membership->generated != generated,
-							first, publication->name, relation);
-		membership->generated = generated;
-		first = publication->name;
 	}
 }
 
@@ -191,8 +142,7 @@ wal2kafka_membership(Relation relation, const Wal2KafkaOptions *options,
 
 	if (options->publications != NIL)
 	{
-		membership_of_publications(relation, options->publications,
-								   membership);
+		membership_of_publications(relation, options, membership);
 		return;
 	}
 
@@ -207,6 +157,121 @@ wal2kafka_membership(Relation relation, const Wal2KafkaOptions *options,
 		membership->delete = true;
 		membership->truncate =
 			relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
-		membership->generated = options->generated == GENERATED_STORED;
 	}
+}
+
+/* ---- columns ---- */
+
+/* Of a table, with or without its stored generated columns. */
+static Bitmapset *
+all_columns(Relation relation, bool generated)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped &&
+			(att->attgenerated == '\0' ||
+			 (att->attgenerated == ATTRIBUTE_GENERATED_STORED && generated)))
+			columns = bms_add_member(columns, att->attnum);
+	}
+	return columns;
+}
+
+/* The publication's column list for the table; NULL if it has none. */
+static Bitmapset *
+column_list(Publication *publication, Oid relid)
+{
+	Bitmapset  *columns = NULL;
+	HeapTuple	tuple;
+	Datum		list;
+	bool		isnull;
+
+	if (publication->alltables)
+		return NULL;
+	tuple = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relid),
+							ObjectIdGetDatum(publication->oid));
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+
+	list = SysCacheGetAttr(PUBLICATIONRELMAP, tuple,
+						   Anum_pg_publication_rel_prattrs, &isnull);
+	if (!isnull)
+		columns = pub_collist_to_bitmapset(NULL, list, NULL);
+	ReleaseSysCache(tuple);
+	return columns;
+}
+
+/*
+ * What is decoded sees the publications of its own time: for what is in the
+ * log already only the choice of publications can be mended.
+ */
+static void
+refuse_disagreement(Relation relation, const Publication *first,
+					const Publication *second, bool lists)
+{
+	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
+	char	   *table = RelationGetRelationName(relation);
+	const char *names = psprintf("\"%s\" and \"%s\"", first->name,
+								 second->name);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 lists ?
+			 errmsg("cannot use different column lists for table \"%s.%s\" in different publications",
+					schema, table) :
+			 errmsg("cannot use different values of publish_generated_columns for table \"%s.%s\" in different publications",
+					schema, table),
+			 errdetail("Publications %s do not publish the same columns.",
+					   names),
+			 errhint("For what is in the log already request only one of them. For what is to come give both the same columns with ALTER PUBLICATION.")));
+}
+
+/*
+ * A publication without a list stands for all columns, so that a list of all
+ * of them agrees with it.
+ */
+static Bitmapset *
+columns_of_publications(Relation published, List *publications)
+{
+	Publication *first = NULL;
+	Bitmapset  *columns = NULL;
+	bool		first_has_list = false;
+	ListCell   *lc;
+
+	foreach(lc, publications)
+	{
+		Publication *publication = lfirst(lc);
+		Bitmapset  *these = column_list(publication,
+										RelationGetRelid(published));
+		bool		has_list = these != NULL;
+
+		if (!has_list)
+			these = all_columns(published,
+								PUBLICATION_HAS_GENERATED(publication));
+		if (first && !bms_equal(columns, these))
+			refuse_disagreement(published, first, publication,
+								has_list || first_has_list);
+		if (first == NULL)
+			first_has_list = has_list;
+		first = first ? first : publication;
+		columns = these;
+	}
+	return columns;
+}
+
+Bitmapset *
+wal2kafka_membership_columns(const Wal2KafkaMembership *membership,
+							 Relation published,
+							 const Wal2KafkaOptions *options)
+{
+	bool		rows = membership->insert || membership->update ||
+		membership->delete;
+
+	if (rows && membership->publications != NIL)
+		return columns_of_publications(published, membership->publications);
+	return all_columns(published, options->generated == GENERATED_STORED);
 }

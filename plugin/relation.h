@@ -15,6 +15,8 @@
 #include "options.h"
 #include "publication.h"
 
+struct Wal2KafkaFilter;
+
 /* How a column's text is made. */
 typedef enum Wal2KafkaOutput
 {
@@ -84,6 +86,7 @@ typedef struct Wal2KafkaRelation
 	/* the rest is rebuilt; all memory in "context" */
 	MemoryContext context;
 	Wal2KafkaMembership actions;
+	struct Wal2KafkaFilter *filter; /* of rows; NULL: all are sent */
 	char	   *schema;			/* as published */
 	char	   *table;
 	char	   *topic;

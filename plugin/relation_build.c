@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "filter.h"
 #include "partition.h"
 #include "relation.h"
 #include "route.h"
@@ -111,14 +112,6 @@ column_find_attno(const Wal2KafkaRelation *entry, AttrNumber attno)
 	return -1;
 }
 
-static bool
-column_is_published(Form_pg_attribute att, const Wal2KafkaRelation *entry)
-{
-	if (att->attisdropped || att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
-		return false;
-	return att->attgenerated == '\0' || entry->actions.generated;
-}
-
 static AttrNumber
 attno_by_name(TupleDesc desc, const char *name)
 {
@@ -148,12 +141,18 @@ column_build(Wal2KafkaColumn *column, Form_pg_attribute att, AttrNumber attno,
 	column->json_name = json_quoted(column->name, charset);
 }
 
-/* Columns of the published table, in its order, found in this one by name. */
-static void
+/*
+ * Columns of the published table, in its order, found in this one by name.
+ * False if a column list leaves some of them out.
+ */
+static bool
 columns_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
-			  Wal2KafkaCharset charset)
+			  const Wal2KafkaOptions *options, Wal2KafkaCharset charset)
 {
 	TupleDesc	desc = RelationGetDescr(published);
+	Bitmapset  *columns = wal2kafka_membership_columns(&entry->actions,
+													   published, options);
+	bool		complete = true;
 
 	entry->columns = palloc0(sizeof(Wal2KafkaColumn) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
@@ -161,8 +160,11 @@ columns_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		AttrNumber	attno = att->attnum;
 
-		if (!column_is_published(att, entry))
+		if (!bms_is_member(attno, columns))
+		{
+			complete &= att->attisdropped || att->attgenerated != '\0';
 			continue;
+		}
 		if (published != relation)
 			attno = attno_by_name(RelationGetDescr(relation),
 								  NameStr(att->attname));
@@ -171,6 +173,7 @@ columns_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
 				 RelationGetRelationName(relation), NameStr(att->attname));
 		column_build(&entry->columns[entry->ncolumns++], att, attno, charset);
 	}
+	return complete;
 }
 
 /*
@@ -403,6 +406,7 @@ wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 						Wal2KafkaCharset charset)
 {
 	Relation	published = relation;
+	bool		complete;
 
 	wal2kafka_membership(relation, options, &entry->actions);
 	if (!entry->actions.insert && !entry->actions.update &&
@@ -418,12 +422,17 @@ wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 	}
 
 	names_build(entry, published, options, charset);
-	columns_build(entry, relation, published, charset);
+	complete = columns_build(entry, relation, published, options, charset);
 	identity_build(entry, relation);
+	entry->filter = wal2kafka_filter_build(relation, published,
+										   entry->actions.publications);
 	route_build(entry, relation, published, options);
 	/* without columns an OLD would be empty, and match every row of a copy */
 	if (entry->ncolumns == 0)
 		entry->actions.update = entry->actions.delete = false;
+	/* what a list leaves of a whole row may be the same in another row */
+	if (!complete && entry->identity == IDENTITY_FULL && entry->nidentity == 0)
+		entry->identity = IDENTITY_NONE;
 	shape_build(&entry->full, entry, false, charset);
 	shape_build(&entry->key_only, entry, true, charset);
 

@@ -250,29 +250,6 @@ check_decoding(struct server *server, const struct config *cfg,
 
 /* --- publications ---------------------------------------------------- */
 
-static void
-check_publication_tables(struct server *server, const char *name,
-						 struct report *report)
-{
-	static const char sql[] =
-	"SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ')"
-	" FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid"
-	" JOIN pg_class c ON c.oid = r.prrelid"
-	" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1"
-	" AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)";
-	struct rows *rows = server_query(server, sql, 1, &name);
-
-	if (rows != NULL && !rows_null(rows, 0, 0))
-	{
-		report_problem(report, "publication \"%s\" has row filters or column "
-					   "lists, which this version does not support: %s", name,
-					   rows_text(rows, 0, 0));
-		report_remedy(report, "Publish these tables whole: ALTER PUBLICATION "
-					  "... SET TABLE ... without WHERE and columns.");
-	}
-	rows_free(rows);
-}
-
 static const char *
 plugin_option(const struct config *cfg, const char *name, const char *initial)
 {
@@ -302,7 +279,6 @@ check_publication(struct server *server, const struct config *cfg,
 	else
 	{
 		report_ok(report, "publication \"%s\"", name);
-		check_publication_tables(server, name, report);
 		if (rows_bool(rows, 0, 0) &&
 			strcmp(plugin_option(cfg, "truncate", "skip"), "skip") == 0)
 		{
@@ -317,6 +293,30 @@ check_publication(struct server *server, const struct config *cfg,
 	rows_free(rows);
 }
 
+/* What is decoded while they disagree stops the stream. */
+static void
+check_agreement(struct server *server, const char *one, const char *other,
+				struct report *report)
+{
+	static const char sql[] =
+	"SELECT string_agg(format('%I.%I', schemaname, tablename), ', ')"
+	" FROM pg_publication_tables a JOIN pg_publication_tables b"
+	" USING (schemaname, tablename) WHERE a.pubname = $1 AND b.pubname = $2"
+	" AND a.attnames <> b.attnames";
+	const char *names[] = {one, other};
+	struct rows *rows = server_query(server, sql, 2, names);
+
+	if (rows != NULL && !rows_null(rows, 0, 0))
+	{
+		report_problem(report, "publications \"%s\" and \"%s\" publish "
+					   "different columns of %s", one, other,
+					   rows_text(rows, 0, 0));
+		report_remedy(report, "Give both the same column list with ALTER "
+					  "PUBLICATION ... SET TABLE, or request only one.");
+	}
+	rows_free(rows);
+}
+
 static void
 check_publications(struct server *server, const struct config *cfg,
 				   struct report *report)
@@ -327,7 +327,11 @@ check_publications(struct server *server, const struct config *cfg,
 	if (names.count == 0)
 		report_ok(report, "no publication: every table is captured");
 	for (size_t i = 0; i < names.count; i++)
+	{
 		check_publication(server, cfg, names.name[i], report);
+		for (size_t j = 0; j < i; j++)
+			check_agreement(server, names.name[j], names.name[i], report);
+	}
 	names_free(&names);
 }
 

@@ -88,6 +88,8 @@ static const struct option options[] = {
 	"murmur2|crc32", "hash of the key"},
 	{"wal2kafka", "generated", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"none|stored", "generated columns, without a publication"},
+	{"wal2kafka", "missing_publication", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
+	"error|skip", "where the log is older than a publication"},
 	{"wal2kafka", "fields", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
 	"all|none", "fields beyond the five of the contract"},
 	{"wal2kafka", "include_xid", OPTION_PLUGIN_BOOL, 0, NULL, 0, 0,
