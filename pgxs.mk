@@ -11,8 +11,9 @@ PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
 REGRESS = setup options identity toast key_change columns publication filter \
-	column_list truncate session labels routes routing peek preview messages \
-	origin
+	column_list truncate \
+	types \
+	session labels routes routing peek preview messages origin
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \
 	--bindir='$(tmp_install)$(bindir)' --encoding=UTF8 --no-locale
