@@ -12,16 +12,6 @@ LANGUAGE sql AS $$
 		WITH ORDINALITY AS c (lsn, xid, data, n)
 	ORDER BY n
 $$;
-CREATE FUNCTION refusal(publications text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	PERFORM * FROM recs(publications);
-EXCEPTION WHEN feature_not_supported THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLERRM, detail, hint);
-END $$;
 -- in the table's order; what is added later is not published, names are followed
 CREATE TABLE l_some (a int, junk int, id int, b text, c text, PRIMARY KEY (id));
 ALTER TABLE l_some ALTER c SET STORAGE EXTERNAL;
@@ -49,7 +39,9 @@ INSERT INTO l_all VALUES (1, 2, 3);
 SELECT t, cols, op FROM recs('l_list,l_none');
 SELECT t, cols, op FROM recs('l_list,l_every');
 SELECT t, cols, op FROM recs('l_less,l_same');
-SELECT refusal('l_less,l_none');
+\set SHOW_CONTEXT never
+SELECT * FROM recs('l_less,l_none');
+\set SHOW_CONTEXT errors
 \set VERBOSITY terse
 SELECT * FROM recs('l_every,l_same');
 SELECT * FROM recs('l_truncate,l_same');
@@ -106,19 +98,16 @@ CREATE PUBLICATION l_three FOR TABLE l_gen (id, v, twice);
 INSERT INTO l_gen VALUES (2, 3);
 SELECT op || cols AS one FROM recs('l_listed') \gset
 SELECT op || cols AS two FROM recs('l_stored,l_three') \gset
-SELECT split_part(refusal('l_stored,l_plain'), E'\n', 1) AS three \gset
 SELECT count(*) AS n FROM changes() \gset
 DROP PUBLICATION l_listed, l_stored, l_three;
 \else
 \set one '{"Insert":["2","6"]}["id","twice"]'
 \set two '{"Insert":["2","3","6"]}["id","v","twice"]'
-\set three 'cannot use different values of publish_generated_columns for table "public.l_gen" in different publications'
 \endif
 \echo :one
 \echo :two
-\echo :three
 DROP PUBLICATION l_two, l_none, l_list, l_less, l_same, l_every, l_truncate, l_v, l_vw, l_top, l_low, l_plain, l_both;
 DROP TABLE l_some, l_all, l_keyless, l_root, l_gen;
-DROP FUNCTION recs(text), refusal(text);
+DROP FUNCTION recs(text);
 DROP EXTENSION wal2kafka;
 SELECT count(*) FROM changes();
