@@ -183,17 +183,14 @@ announce_topic(Wal2KafkaBatch *batch, const char *name)
 	return topic;
 }
 
-/* Names are in the database's encoding. */
+/* Names are UTF-8 by now: a message has no catalog to convert them by. */
 static void
 table_entry(Wal2KafkaBatch *batch, uint32 table_id, uint32 topic_id,
-			const char *schema, const char *table)
+			const char *schema, int schema_len,
+			const char *table, int table_len)
 {
-	int			schema_len = strlen(schema);
-	int			table_len = strlen(table);
 	char	   *body;
 
-	schema = wal2kafka_utf8(schema, &schema_len, wal2kafka_charset(false));
-	table = wal2kafka_utf8(table, &table_len, wal2kafka_charset(false));
 	body = entry_start(batch, WIRE_TABLE, 0,
 					   WIRE_TABLE_SIZE + schema_len + table_len);
 	wire_put32(body, table_id);
@@ -207,6 +204,11 @@ table_entry(Wal2KafkaBatch *batch, uint32 table_id, uint32 topic_id,
 static void
 announce_table(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation)
 {
+	Wal2KafkaCharset charset = wal2kafka_charset(false);
+	const char *schema = relation->schema;
+	const char *table = relation->table;
+	int			schema_len = strlen(schema);
+	int			table_len = strlen(table);
 	uint32		topic_id;
 
 	if (relation->table_id != 0 && is_announced(batch, relation->announced))
@@ -216,14 +218,18 @@ announce_table(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation)
 	if (relation->table_id == 0)
 		relation->table_id = ++batch->last_table_id;
 	relation->announced = batch->serial;
-	table_entry(batch, relation->table_id, topic_id, relation->schema,
-				relation->table);
+	schema = wal2kafka_utf8(schema, &schema_len, charset);
+	table = wal2kafka_utf8(table, &table_len, charset);
+	table_entry(batch, relation->table_id, topic_id, schema, schema_len,
+				table, table_len);
 }
 
 /* Messages of a topic count as records of the function that writes them. */
 static uint32
 announce_message(Wal2KafkaBatch *batch, const char *name)
 {
+	static const char schema[] = "wal2kafka";
+	static const char function[] = "emit_message";
 	TopicEntry *topic = announce_topic(batch, name);
 
 	if (topic->table_id == 0 || !is_announced(batch, topic->table_announced))
@@ -231,8 +237,9 @@ announce_message(Wal2KafkaBatch *batch, const char *name)
 		if (topic->table_id == 0)
 			topic->table_id = ++batch->last_table_id;
 		topic->table_announced = batch->serial;
-		table_entry(batch, topic->table_id, topic->id, "wal2kafka",
-					"emit_message");
+		table_entry(batch, topic->table_id, topic->id,
+					schema, sizeof(schema) - 1,
+					function, sizeof(function) - 1);
 	}
 	return topic->table_id;
 }
