@@ -14,14 +14,16 @@
 /* $1: names of the publications, or NULL for every table */
 static const char members_sql[] =
 "WITH member AS ("
-" SELECT c.oid, NOT bool_or(p.pubviaroot) AS inherit"
+" SELECT c.oid, NOT bool_or(p.pubviaroot) AS inherit,"
+"  bool_or(p.pubupdate OR p.pubdelete) AS changes,"
+"  min(t.attnames) AS columns"
 "  FROM pg_publication_tables t"
 "  JOIN pg_publication p ON p.pubname = t.pubname"
 "  JOIN pg_namespace n ON n.nspname = t.schemaname"
 "  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename"
 "  WHERE t.pubname = ANY ($1::text[]) GROUP BY c.oid"
 " UNION ALL"
-" SELECT c.oid, true FROM pg_class c"
+" SELECT c.oid, true, true, NULL::name[] FROM pg_class c"
 "  JOIN pg_namespace n ON n.oid = c.relnamespace"
 "  WHERE $1::text[] IS NULL AND c.relkind = 'r'"
 "  AND pg_relation_is_publishable(c.oid)"
@@ -32,7 +34,8 @@ static const char members_sql[] =
 " (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
 "  FROM pg_attribute a WHERE a.attrelid = m.oid AND a.attnum > 0"
 "  AND NOT a.attisdropped AND a.attgenerated = ''"
-"  AND a.attstorage IN ('x', 'e') AND c.relreplident <> 'f'"
+"  AND a.attstorage IN ('x', 'e') AND c.relreplident <> 'f' AND m.changes"
+"  AND (m.columns IS NULL OR a.attname = ANY (m.columns))"
 "  AND NOT (a.atttypid IN (1042, 1043) AND a.atttypmod BETWEEN 1 AND 260)"
 "  AND a.attnum <> ALL (coalesce(i.numbers, '{}'))),"
 " (SELECT format('%I.%I', sn.nspname, sc.relname) FROM pg_class sc"
@@ -50,7 +53,9 @@ static const char members_sql[] =
 " concat_ws(',', m.oid, (SELECT string_agg(a.relid::oid::text, ','"
 "   ORDER BY a.step)"
 "  FROM pg_partition_ancestors(m.oid) WITH ORDINALITY AS a(relid, step)"
-"  WHERE m.inherit AND a.relid <> m.oid))"
+"  WHERE m.inherit AND a.relid <> m.oid)),"
+" m.changes, (SELECT string_agg(quote_ident(name), ',')"
+"  FROM unnest(m.columns) name)"
 " FROM member m JOIN pg_class c ON c.oid = m.oid"
 " JOIN pg_namespace n ON n.oid = c.relnamespace"
 " LEFT JOIN LATERAL ("		/* columns of the identity, or primary key */
@@ -64,7 +69,9 @@ static const char members_sql[] =
 "  AND a.attrelid = m.oid AND a.attnum = k.attnum"
 "  AND CASE c.relreplident WHEN 'd' THEN x.indisprimary"
 "   WHEN 'f' THEN x.indisprimary WHEN 'i' THEN x.indisreplident"
-"   ELSE false END) i ON true"
+"   ELSE false END"
+"  HAVING m.columns IS NULL OR bool_and(a.attname = ANY (m.columns))"
+" ) i ON true"
 " LEFT JOIN LATERAL ("		/* the nearest that has any label */
 "  SELECT l.relid FROM (SELECT m.oid AS relid, 0::int8 AS step"
 "   UNION ALL SELECT a.relid, a.step"
@@ -91,6 +98,8 @@ enum member_column
 	M_TOPIC_LABEL,
 	M_KEY_LABELS,
 	M_LINEAGE,
+	M_CHANGES,
+	M_COLUMNS,
 };
 
 static char *
@@ -154,6 +163,8 @@ take_member(const struct config *cfg, const struct rows *rows, int row,
 	table->oid = mem_strdup(rows_text(rows, row, M_OID));
 	table->shown = mem_strdup(rows_text(rows, row, M_SHOWN));
 	table->full = rows_bool(rows, row, M_FULL);
+	table->changes = rows_bool(rows, row, M_CHANGES);
+	names_parse(&table->columns, rows_text(rows, row, M_COLUMNS), ',');
 	table->toast = mem_strdup(rows_text(rows, row, M_TOAST));
 	take_topic(cfg, rows, row, report, table);
 	take_key(rows, row, table);
@@ -351,6 +362,7 @@ capture_free(struct capture *capture)
 		free(table->toast);
 		names_free(&table->key);
 		names_free(&table->identity);
+		names_free(&table->columns);
 	}
 	free(capture->table);
 	memset(capture, 0, sizeof(*capture));
@@ -359,10 +371,19 @@ capture_free(struct capture *capture)
 bool
 captured_key_is_kept(const struct captured *table)
 {
-	if (table->full)
+	if (table->full || !table->changes)
 		return true;
 	for (size_t i = 0; i < table->key.count; i++)
 		if (names_index(&table->identity, table->key.name[i]) < 0)
+			return false;
+	return true;
+}
+
+bool
+captured_key_is_published(const struct captured *table)
+{
+	for (size_t i = 0; table->columns.count > 0 && i < table->key.count; i++)
+		if (names_index(&table->columns, table->key.name[i]) < 0)
 			return false;
 	return true;
 }

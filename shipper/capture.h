@@ -29,6 +29,8 @@ struct captured
 	bool		full;			/* REPLICA IDENTITY FULL */
 	struct names identity;		/* its columns; those of the primary key under
 								 * FULL */
+	bool		changes;		/* updates or deletes are captured */
+	struct names columns;		/* that are published; empty: every one */
 	char	   *toast;			/* columns an update may leave out; "" */
 };
 
@@ -46,7 +48,10 @@ extern bool capture_read(struct server *server, const struct config *cfg,
 						 struct report *report, struct capture *capture);
 extern void capture_free(struct capture *capture);
 
-/* Whether every column of the key is known of a deleted row. */
+/* Whether every column of the key is in each record. */
+extern bool captured_key_is_published(const struct captured *table);
+
+/* Whether every column of the key is known of a deleted row, if any are. */
 extern bool captured_key_is_kept(const struct captured *table);
 
 #endif							/* CAPTURE_H */

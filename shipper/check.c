@@ -368,7 +368,8 @@ check_identity(const struct config *cfg, const struct capture *capture,
 	{
 		const struct captured *table = &capture->table[i];
 
-		if (table->full || table->identity.count > 0 || found++ >= SHOWN)
+		if (table->full || table->identity.count > 0 || !table->changes ||
+			found++ >= SHOWN)
 			continue;
 		report_problem(report, "table %s has no replica identity: %s",
 					   table->shown, why);
@@ -381,24 +382,36 @@ check_identity(const struct config *cfg, const struct capture *capture,
 }
 
 static void
-check_keys(const struct capture *capture, struct report *report)
+check_key(const struct captured *table, struct report *report)
 {
-	for (size_t i = 0; i < capture->count; i++)
-	{
-		const struct captured *table = &capture->table[i];
-		char	   *key;
+	char	   *key = names_join(&table->key, ", ");
 
-		if (captured_key_is_kept(table))
-			continue;
-		key = names_join(&table->key, ", ");
+	if (!captured_key_is_published(table))
+	{
+		report_problem(report, "table %s: the key %s (%s) is not among the "
+					   "published columns", table->shown, key,
+					   table->key_from);
+		report_remedy(report, "Add it to the column list with ALTER "
+					  "PUBLICATION ... SET TABLE, or give the route another "
+					  "key.");
+	}
+	else if (!captured_key_is_kept(table))
+	{
 		report_problem(report, "table %s: the key %s (%s) is not within the "
 					   "replica identity, so a delete could not find its "
 					   "partition", table->shown, key, table->key_from);
 		report_remedy(report, "ALTER TABLE %s REPLICA IDENTITY FULL; or "
 					  "USING INDEX one that has these columns.",
 					  table->shown);
-		free(key);
 	}
+	free(key);
+}
+
+static void
+check_keys(const struct capture *capture, struct report *report)
+{
+	for (size_t i = 0; i < capture->count; i++)
+		check_key(&capture->table[i], report);
 }
 
 static void

@@ -52,7 +52,8 @@ static const struct row rows[] = {
 	{"42704", "publication", REACTION_PERSON,
 		"A publication must exist since before the changes that are read: "
 		"create it, and if older changes are still in the slot, drop the slot "
-		"and run \"wal2kafka init\"."},
+		"and run \"wal2kafka init\", or give them up with "
+		"missing_publication = skip."},
 	{"42704", NULL, REACTION_PERSON,
 		"Run \"wal2kafka init\" to create the slot; what was written since it "
 		"vanished is not in a new one."},

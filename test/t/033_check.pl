@@ -27,12 +27,14 @@ CREATE TABLE good (id int PRIMARY KEY, tiny varchar(20));
 CREATE TABLE keyless (line int);
 CREATE TABLE toasted (id int PRIMARY KEY, body text);
 CREATE TABLE filtered (id int PRIMARY KEY, a int);
+CREATE TABLE inserted (a int, b int);
 CREATE TABLE moved (id int PRIMARY KEY, customer int NOT NULL);
 CREATE TABLE "odd.na_me" (id int PRIMARY KEY);
 CREATE TABLE part (id int, region int, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
 CREATE PUBLICATION cdc FOR TABLE good, keyless, toasted, moved, "odd.na_me", part;
 CREATE PUBLICATION partial FOR TABLE filtered (id) WHERE (id > 3), good (id);
+CREATE PUBLICATION inserts FOR TABLE inserted (a) WITH (publish = 'insert');
 EOF
 
 # The broker has a second listener that advertises where nothing listens.
@@ -88,8 +90,10 @@ my %routes = (
 
 my $all = check(
 	'everything wrong', 3,
-	publication => 'cdc, partial, gone',
-	routes => \%routes);
+	publication => 'cdc, partial, gone, inserts',
+	routes => { %routes, 'public.inserted' => { key => 'b' } });
+unlike($all, qr/public\.inserted has no replica identity/,
+	'what is only inserted needs no identity');
 finds(
 	$all,
 	'role without REPLICATION' => [
@@ -120,6 +124,10 @@ finds(
 	'key of a route' => [
 		qr/table public\.moved: the key "customer" \(config\) is not within/,
 		qr/ALTER TABLE public\.moved REPLICA IDENTITY FULL/
+	],
+	'key of a route that is not published' => [
+		qr/table public\.inserted: the key "b" \(config\) is not among the published/,
+		qr/column list/
 	],
 	'route for no table' => [
 		qr/\[route nosuch\]: table nosuch does not exist/,

@@ -42,6 +42,10 @@ CREATE TABLE tree_own PARTITION OF tree FOR VALUES IN (3);
 CREATE TABLE grove (a int, b int, PRIMARY KEY (a, b)) PARTITION BY LIST (b);
 CREATE TABLE grove_x PARTITION OF grove DEFAULT PARTITION BY LIST (a);
 CREATE TABLE grove_x_y PARTITION OF grove_x DEFAULT;
+CREATE TABLE listed (a int, b int, c int, PRIMARY KEY (c, a));
+CREATE TABLE listed_keyless (a int, b int, c int, PRIMARY KEY (c, a));
+CREATE TABLE listed_label (a int, b int, c int PRIMARY KEY);
+ALTER TABLE listed_label REPLICA IDENTITY FULL;
 CREATE SCHEMA "S-2";
 CREATE TABLE "S-2".plain (a int, b int PRIMARY KEY);
 LOAD 'wal2kafka';
@@ -52,6 +56,7 @@ SECURITY LABEL FOR wal2kafka ON TABLE labelled_too IS 'topic=label_and_config';
 SECURITY LABEL FOR wal2kafka ON TABLE tree IS 'topic=tree';
 SECURITY LABEL FOR wal2kafka ON COLUMN tree.b IS 'key=1';
 SECURITY LABEL FOR wal2kafka ON COLUMN tree_own.a IS 'key=1';
+SECURITY LABEL FOR wal2kafka ON COLUMN listed_label.b IS 'key=1';
 EOF
 
 my @inserts = map { "INSERT INTO $_ VALUES (1, 2)" }
@@ -60,7 +65,8 @@ push @inserts, 'INSERT INTO "Odd, Name.é" VALUES (1, 2)',
   'INSERT INTO tree VALUES (1, 3)';
 push @inserts,
   map { "INSERT INTO $_ VALUES (1, 2, 3)" }
-  qw(pair indexed labelled labelled_too configured);
+  qw(pair indexed labelled labelled_too configured listed listed_keyless
+	listed_label);
 
 # of one comparison and the next
 my (%created, %read);
@@ -140,7 +146,8 @@ sub compare
 
 $node->safe_psql('postgres', <<'EOF');
 CREATE PUBLICATION leaves FOR ALL TABLES WITH (publish = 'insert');
-CREATE PUBLICATION roots FOR TABLE tree, grove, plain
+CREATE PUBLICATION roots FOR TABLE tree, grove, plain, listed (c, a),
+	listed_keyless (b, a), listed_label (a, b)
 	WITH (publish = 'insert', publish_via_partition_root);
 SELECT pg_create_logical_replication_slot(s, 'wal2kafka')
 FROM unnest('{every,leaves,roots}'::text[]) s;
