@@ -12,7 +12,7 @@ PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 
 REGRESS = setup options identity toast key_change columns publication filter \
 	column_list truncate \
-	types statements \
+	types statements ddl \
 	session labels routes routing peek preview messages origin
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \

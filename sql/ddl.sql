@@ -1,0 +1,206 @@
+--
+-- Changes of a table's definition with data on both sides: before, between and
+-- inside transactions, under each replica identity.
+--
+SET synchronous_commit = on;
+SET client_min_messages = warning;
+CREATE FUNCTION sent(VARIADIC options text[] DEFAULT '{}')
+RETURNS TABLE (record text) LANGUAGE sql AS $$
+	SELECT concat_ws(' ', r ->> 'lsn', r ->> 'seq_id', CASE r ->> 'schema' WHEN 'public' THEN '' ELSE (r ->> 'schema') || '.' END || (r ->> 'table_name'),
+		r -> 'col_names', k, v, 'key ' || (r ->> 'key'), 'identity ' || (r ->> 'identity'), 'unchanged ' || (r ->> 'unchanged'))
+	FROM (SELECT changes::json FROM changes(VARIADIC options)) c (r), json_each(r -> 'op') o (k, v)
+$$;
+-- columns: added with a default that is stored once, dropped, renamed
+CREATE TABLE d (id int PRIMARY KEY, v text);
+CREATE TABLE f (LIKE d INCLUDING ALL);
+ALTER TABLE f REPLICA IDENTITY FULL;
+INSERT INTO d VALUES (1, 'old'), (2, 'old');
+INSERT INTO f VALUES (1, 'old'), (2, 'old');
+ALTER TABLE d ADD fast text DEFAULT 'fast', ADD num numeric DEFAULT 1.50, ADD nul int;
+ALTER TABLE f ADD fast text DEFAULT 'fast', ADD num numeric DEFAULT 1.50, ADD nul int;
+ALTER TABLE d ALTER fast SET DEFAULT 'other';
+ALTER TABLE f ALTER fast SET DEFAULT 'other';
+UPDATE d SET v = 'new' WHERE id = 1;
+UPDATE f SET v = 'new' WHERE id = 1;
+DELETE FROM f WHERE id = 2;
+INSERT INTO f (id) VALUES (3);
+ALTER TABLE f DROP COLUMN v, DROP COLUMN num;
+UPDATE f SET nul = 4 WHERE id = 1;
+ALTER TABLE f RENAME nul TO "null";
+ALTER TABLE f RENAME id TO nul;
+ALTER TABLE f ADD v int DEFAULT 6;
+DELETE FROM f;
+SELECT * FROM sent();
+-- a large default, that no update touches
+ALTER TABLE d ADD large text DEFAULT repeat('large', 2000);
+UPDATE d SET v = 'newer';
+ALTER TABLE d REPLICA IDENTITY FULL;
+UPDATE d SET v = 'newest' WHERE id = 1;
+ALTER TABLE d DROP COLUMN large;
+SELECT replace(record, repeat('large', 2000), 'large...') AS record FROM sent();
+-- types: without a rewrite, with one, and of the key
+ALTER TABLE d ALTER v TYPE varchar(30);
+INSERT INTO d (id, v, num) VALUES (3, 'w', 2);
+ALTER TABLE d ALTER num TYPE text USING num || ' eur', ALTER v TYPE text[] USING ARRAY[v];
+UPDATE d SET nul = 1 WHERE id = 3;
+ALTER TABLE d ALTER id TYPE text USING 'id' || id;
+UPDATE d SET id = 'moved' WHERE id = 'id3';
+ALTER TABLE d ALTER id TYPE bigint USING CASE id WHEN 'moved' THEN 3 ELSE right(id, 1)::int END;
+DELETE FROM d WHERE id = 3;
+INSERT INTO d (id) VALUES (9223372036854775807);
+SELECT * FROM sent();
+DROP TABLE d, f;
+-- inside a transaction: each change sees the definition of its own moment
+CREATE TABLE d (id int PRIMARY KEY, v text);
+INSERT INTO d VALUES (1, 'a');
+BEGIN;
+UPDATE d SET v = 'b';
+ALTER TABLE d ADD w int DEFAULT 1;
+UPDATE d SET w = 2;
+ALTER TABLE d RENAME TO e;
+UPDATE e SET w = 3;
+ALTER TABLE e RENAME v TO x;
+UPDATE e SET x = 'c';
+ALTER TABLE e ALTER w TYPE text;
+UPDATE e SET w = 'd';
+CREATE SCHEMA other;
+ALTER TABLE e SET SCHEMA other;
+UPDATE other.e SET w = 'e';
+ALTER SCHEMA other RENAME TO another;
+UPDATE another.e SET w = 'f';
+SAVEPOINT s;
+ALTER TABLE another.e DROP COLUMN x, ADD y int DEFAULT 9;
+UPDATE another.e SET w = 'never';
+ROLLBACK TO s;
+UPDATE another.e SET w = 'g';
+ALTER TABLE another.e DROP COLUMN x;
+UPDATE another.e SET w = 'h';
+COMMIT;
+DELETE FROM another.e;
+SELECT * FROM sent();
+DROP SCHEMA another CASCADE;
+-- the identity: none, an index, everything, the key again, another key, no key
+CREATE TABLE d (id int PRIMARY KEY, k int NOT NULL, v text);
+CREATE UNIQUE INDEX d_k ON d (k);
+INSERT INTO d VALUES (1, 10, 'a'), (2, 20, 'b');
+UPDATE d SET v = '1' WHERE id = 1;
+ALTER TABLE d REPLICA IDENTITY NOTHING;
+UPDATE d SET v = '2' WHERE id = 1;
+ALTER TABLE d REPLICA IDENTITY USING INDEX d_k;
+UPDATE d SET v = '3' WHERE id = 1;
+UPDATE d SET k = 11 WHERE id = 1;
+UPDATE d SET id = 3 WHERE id = 1;
+ALTER INDEX d_k RENAME TO d_l;
+DELETE FROM d WHERE id = 2;
+ALTER TABLE d REPLICA IDENTITY FULL;
+UPDATE d SET v = '4';
+ALTER TABLE d REPLICA IDENTITY DEFAULT;
+UPDATE d SET v = '5';
+ALTER TABLE d DROP CONSTRAINT d_pkey;
+UPDATE d SET v = '6';
+ALTER TABLE d ADD PRIMARY KEY (k, id);
+UPDATE d SET v = '7';
+ALTER TABLE d DROP CONSTRAINT d_pkey, ADD PRIMARY KEY (id) INCLUDE (k);
+DELETE FROM d;
+SELECT * FROM sent();
+BEGIN;
+INSERT INTO d VALUES (4, 40, 'c');
+UPDATE d SET v = '1';
+ALTER TABLE d REPLICA IDENTITY FULL;
+UPDATE d SET v = '2';
+ALTER TABLE d DROP CONSTRAINT d_pkey;
+UPDATE d SET v = '3';
+ALTER TABLE d REPLICA IDENTITY NOTHING;
+UPDATE d SET v = '4';
+ALTER TABLE d REPLICA IDENTITY USING INDEX d_l;
+DELETE FROM d;
+COMMIT;
+-- the index of the identity is dropped, and its column with it
+INSERT INTO d VALUES (5, 50, 'd');
+DROP INDEX d_l;
+UPDATE d SET v = 'no index';
+ALTER TABLE d DROP COLUMN k;
+DELETE FROM d;
+SELECT * FROM sent();
+-- dropped and made again under the same name, between and inside transactions
+INSERT INTO d VALUES (6, 'old');
+DROP TABLE d;
+CREATE TABLE d (v int, id text PRIMARY KEY, w bool);
+INSERT INTO d VALUES (1, 'new', true);
+BEGIN;
+DELETE FROM d;
+DROP TABLE d;
+CREATE TABLE d ("only" text);
+INSERT INTO d VALUES ('inside');
+ALTER TABLE d RENAME TO e;
+CREATE TABLE d (other text);
+INSERT INTO d VALUES ('second');
+INSERT INTO e VALUES ('first');
+ALTER TABLE d RENAME TO swap;
+ALTER TABLE e RENAME TO d;
+ALTER TABLE swap RENAME TO e;
+INSERT INTO d VALUES ('first');
+INSERT INTO e VALUES ('second');
+DROP TABLE e;
+COMMIT;
+SELECT * FROM sent();
+DROP TABLE d;
+-- partitions: attached, detached, and through the root
+CREATE TABLE root (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+CREATE TABLE leaf (x int, v text, id int PRIMARY KEY);
+CREATE PUBLICATION root FOR TABLE root WITH (publish_via_partition_root);
+INSERT INTO leaf VALUES (0, 'alone', 1);
+ALTER TABLE leaf DROP COLUMN x;
+ALTER TABLE root ATTACH PARTITION leaf FOR VALUES FROM (0) TO (10);
+UPDATE root SET v = 'attached';
+ALTER TABLE root ADD w int DEFAULT 7;
+INSERT INTO root VALUES (2, 'b');
+BEGIN;
+UPDATE leaf SET w = 8;
+ALTER TABLE root DETACH PARTITION leaf;
+UPDATE leaf SET w = 9;
+ALTER TABLE leaf RENAME TO loose;
+UPDATE loose SET w = 10;
+ALTER TABLE loose RENAME TO leaf;
+ALTER TABLE root ATTACH PARTITION leaf FOR VALUES FROM (0) TO (10);
+ALTER TABLE root RENAME TO trunk;
+ALTER TABLE trunk RENAME v TO vv;
+UPDATE trunk SET w = 11 WHERE id = 1;
+COMMIT;
+ALTER TABLE trunk DETACH PARTITION leaf;
+DELETE FROM leaf WHERE id = 1;
+CREATE TABLE mid PARTITION OF trunk FOR VALUES FROM (0) TO (10) PARTITION BY LIST (id);
+ALTER TABLE mid ATTACH PARTITION leaf DEFAULT;
+DELETE FROM leaf;
+CREATE TEMP TABLE as_root AS SELECT data::json AS r FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'publication_names', 'root');
+SELECT * FROM sent();
+SELECT r ->> 'table_name' AS tab, r -> 'col_names' AS cols, (r -> 'op')::text AS op FROM as_root;
+DROP PUBLICATION root;
+DROP TABLE trunk, as_root;
+-- generated, identity and default columns come and go
+CREATE TABLE d (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED);
+INSERT INTO d (a) VALUES (1);
+ALTER TABLE d ALTER g DROP EXPRESSION;
+UPDATE d SET g = 5;
+ALTER TABLE d ALTER id DROP IDENTITY;
+INSERT INTO d VALUES (7, 8, 9);
+ALTER TABLE d ADD h int GENERATED ALWAYS AS (a + 1) STORED;
+UPDATE d SET a = 3 WHERE id = 7;
+SELECT * FROM sent();
+-- and everything else that changes a table's catalog entry
+ALTER TABLE d ADD CHECK (a > 0), ALTER a SET NOT NULL, ALTER a SET STATISTICS 10, SET (fillfactor = 70);
+CREATE INDEX ON d (a);
+CREATE STATISTICS s ON a, g FROM d;
+ALTER TABLE d ENABLE ROW LEVEL SECURITY, DISABLE TRIGGER ALL;
+CREATE RULE r AS ON DELETE TO d DO INSTEAD UPDATE d SET g = 100 WHERE id = OLD.id;
+DELETE FROM d WHERE id = 7;
+DROP RULE r ON d;
+CREATE POLICY p ON d USING (false);
+UPDATE d SET g = 0;
+ANALYZE d;
+REINDEX TABLE d;
+DELETE FROM d;
+SELECT * FROM sent();
+DROP TABLE d;
+DROP FUNCTION sent;
+SELECT count(*) FROM changes();
