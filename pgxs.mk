@@ -10,7 +10,7 @@ DATA = sql/wal2kafka--1.0.sql
 PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
-REGRESS = setup options identity toast key_change columns publication filter \
+REGRESS = setup options identity toast size key_change columns publication filter \
 	column_list truncate \
 	types statements ddl \
 	session labels routes routing peek preview messages origin

@@ -36,24 +36,31 @@ typedef struct TopicEntry
 	uint64		announced;		/* the frame that did, 0: none */
 	uint32		table_id;		/* of its messages, 0: none yet */
 	uint64		table_announced;
+	int			place;			/* in that frame */
 } TopicEntry;
 
 static int	page_read_or_flush(XLogReaderState *reader, XLogRecPtr page,
 							   int wanted, XLogRecPtr record, char *buffer);
 
-static void
-frame_start(Wal2KafkaBatch *batch)
+void
+wal2kafka_buffer_empty(StringInfo buffer)
 {
-	if (batch->buffer.maxlen > BUFFER_KEPT)
+	if (buffer->maxlen > BUFFER_KEPT)
 	{
 		MemoryContext caller;
 
-		caller = MemoryContextSwitchTo(GetMemoryChunkContext(batch->buffer.data));
-		pfree(batch->buffer.data);
-		initStringInfo(&batch->buffer);
+		caller = MemoryContextSwitchTo(GetMemoryChunkContext(buffer->data));
+		pfree(buffer->data);
+		initStringInfo(buffer);
 		MemoryContextSwitchTo(caller);
 	}
-	resetStringInfo(&batch->buffer);
+	resetStringInfo(buffer);
+}
+
+static void
+frame_start(Wal2KafkaBatch *batch)
+{
+	wal2kafka_buffer_empty(&batch->buffer);
 	enlargeStringInfo(&batch->buffer, FRAME_SIZE);
 	batch->buffer.len = WIRE_HEADER_SIZE;
 	batch->records = 0;
@@ -123,6 +130,7 @@ frame_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx, bool cut)
 	OutputPluginPrepareWrite(ctx, !cut);
 	appendBinaryStringInfo(ctx->out, batch->buffer.data, batch->buffer.len);
 	OutputPluginWrite(ctx, !cut);
+	wal2kafka_buffer_empty(ctx->out);
 
 	batch->sent_safe = batch->safe;
 	batch->last_sent = GetCurrentTimestamp();
@@ -175,6 +183,7 @@ announce_topic(Wal2KafkaBatch *batch, const char *name)
 	if (!is_announced(batch, topic->announced))
 	{
 		topic->announced = batch->serial;
+		topic->place = batch->buffer.len;
 		body = entry_start(batch, WIRE_TOPIC, 0,
 						   WIRE_TOPIC_SIZE + strlen(name));
 		wire_put32(body, topic->id);
@@ -264,14 +273,31 @@ announce_txn(Wal2KafkaBatch *batch, const Wal2KafkaTxn *txn)
 	wire_put64(body + 32, txn->ordinal);
 }
 
+static void
+put_notice(Wal2KafkaBatch *batch, enum wire_notice code, uint32 table_id,
+		   XLogRecPtr lsn)
+{
+	char	   *body = entry_start(batch, WIRE_NOTICE, 0, WIRE_NOTICE_SIZE);
+
+	wire_put32(body, code);
+	wire_put32(body + 4, table_id);
+	wire_put64(body + 8, lsn);
+}
+
 StringInfo
 wal2kafka_batch_record(Wal2KafkaBatch *batch, Wal2KafkaRelation *relation,
-					   const Wal2KafkaTxn *txn)
+					   const Wal2KafkaTxn *txn, bool stub)
 {
 	char	   *body;
 
+	batch->mark_len = batch->buffer.len;
+	batch->mark_txn_announced = batch->txn_announced;
+	batch->mark_announced = relation->announced;
 	announce_table(batch, relation);
 	announce_txn(batch, txn);
+	if (stub)
+		put_notice(batch, WIRE_NOTICE_STUB, relation->table_id,
+				   txn->commit_lsn);
 
 	batch->record_start = batch->buffer.len;
 	body = entry_start(batch, WIRE_RECORD, 0, WIRE_RECORD_SIZE);
@@ -313,19 +339,33 @@ wal2kafka_batch_record_end(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 		frame_send(batch, ctx, true);
 }
 
+/*
+ * Ids stay given: what is not announced is announced when it is next named.
+ */
+void
+wal2kafka_batch_record_cancel(Wal2KafkaBatch *batch,
+							  Wal2KafkaRelation *relation)
+{
+	TopicEntry *topic = hash_search(batch->topics, relation->topic, HASH_FIND,
+									NULL);
+
+	if (topic && topic->announced == batch->serial &&
+		topic->place >= batch->mark_len)
+		topic->announced = 0;
+	relation->announced = batch->mark_announced;
+	batch->txn_announced = batch->mark_txn_announced;
+	batch->buffer.len = batch->mark_len;
+	batch->buffer.data[batch->buffer.len] = '\0';
+}
+
 void
 wal2kafka_batch_notice(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 					   enum wire_notice code, Wal2KafkaRelation *relation,
 					   XLogRecPtr lsn)
 {
-	char	   *body;
-
 	if (relation)
 		announce_table(batch, relation);
-	body = entry_start(batch, WIRE_NOTICE, 0, WIRE_NOTICE_SIZE);
-	wire_put32(body, code);
-	wire_put32(body + 4, relation ? relation->table_id : 0);
-	wire_put64(body + 8, lsn);
+	put_notice(batch, code, relation ? relation->table_id : 0, lsn);
 
 	/* a transaction may have any number of them, and no record */
 	if (batch->buffer.len >= FRAME_SIZE)

@@ -19,6 +19,11 @@ typedef struct Wal2KafkaBatch
 	uint64		serial;			/* of it, from 1 */
 	Size		record_start;	/* of the record being written */
 
+	/* as it was before what was announced for that record */
+	int			mark_len;
+	bool		mark_txn_announced;
+	uint64		mark_announced; /* of its table */
+
 	bool		hold;			/* across transactions */
 	bool		alone;			/* each frame announces what it names */
 	uint64		fingerprint;
@@ -52,12 +57,14 @@ extern void wal2kafka_batch_begin(Wal2KafkaBatch *batch,
 
 /*
  * Starts a record and returns the buffer, to which the caller appends key
- * and value; then ends it.  An ERROR in between ends the session.  A message
- * is a record for a topic, and has that many bytes of headers after its key.
+ * and value; then ends it, or cancels it with all that was announced for it.
+ * An ERROR in between ends the session.  In front of a stub goes a notice.  A
+ * message is a record for a topic, and has that many bytes of headers after
+ * its key.
  */
 extern StringInfo wal2kafka_batch_record(Wal2KafkaBatch *batch,
 										 Wal2KafkaRelation *relation,
-										 const Wal2KafkaTxn *txn);
+										 const Wal2KafkaTxn *txn, bool stub);
 extern StringInfo wal2kafka_batch_message(Wal2KafkaBatch *batch,
 										  const char *topic,
 										  const Wal2KafkaTxn *txn,
@@ -66,6 +73,9 @@ extern void wal2kafka_batch_record_end(Wal2KafkaBatch *batch,
 									   LogicalDecodingContext *ctx,
 									   uint32 key_len, uint32 hash,
 									   uint8 flags);
+
+extern void wal2kafka_batch_record_cancel(Wal2KafkaBatch *batch,
+										  Wal2KafkaRelation *relation);
 
 /* relation may be NULL */
 extern void wal2kafka_batch_notice(Wal2KafkaBatch *batch,
@@ -82,5 +92,8 @@ extern void wal2kafka_batch_check_age(Wal2KafkaBatch *batch,
 extern void wal2kafka_batch_commit(Wal2KafkaBatch *batch,
 								   LogicalDecodingContext *ctx,
 								   XLogRecPtr end_lsn);
+
+/* Empties a buffer that lives long; a huge one is given back first. */
+extern void wal2kafka_buffer_empty(StringInfo buffer);
 
 #endif							/* BATCH_H */

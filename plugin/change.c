@@ -2,7 +2,7 @@
  * change.c
  *		One decoded change as the record or records that it means.
  *
- * Decides; record.c encodes and batch.c sends.
+ * Decides; record.c encodes, send.c and batch.c send.
  */
 #include "postgres.h"
 
@@ -13,7 +13,7 @@
 #include "change.h"
 #include "compat.h"
 #include "filter.h"
-#include "partition.h"
+#include "send.h"
 
 static void
 row_init(Wal2KafkaRow *row)
@@ -30,87 +30,6 @@ wal2kafka_change_init(Wal2KafkaState *state)
 	state->unchanged = palloc(sizeof(bool) * MaxHeapAttributeNumber);
 	initStringInfo(&state->old_key);
 	initStringInfo(&state->new_key);
-}
-
-/* ---- sending ---- */
-
-static void
-send_text(Wal2KafkaState *state, const Wal2KafkaRecord *record)
-{
-	OutputPluginPrepareWrite(state->ctx, true);
-	wal2kafka_record_value(state->ctx->out, &state->encoder, &state->txn,
-						   record);
-	OutputPluginWrite(state->ctx, true);
-}
-
-/* {"truncate":"schema.table"}: no row's key can be equal to it */
-static void
-append_truncate_key(StringInfo out, Wal2KafkaState *state,
-					const Wal2KafkaRelation *relation)
-{
-	Wal2KafkaCharset charset = state->encoder.charset;
-
-	appendStringInfo(out, "{\"truncate\":\"%s.", relation->json_schema);
-	wal2kafka_json_escape(out, relation->table, strlen(relation->table),
-						  charset);
-	appendStringInfoString(out, "\"}");
-}
-
-static void
-refuse_large(const Wal2KafkaState *state, int size)
-{
-	if (state->options.max_record > 0 && size > state->options.max_record)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("record of %d bytes is larger than max_record = %d",
-						size, state->options.max_record),
-				 errhint("Raise max.message.bytes of the topic and message.max.bytes of the shipper.")));
-}
-
-static void
-send_framed(Wal2KafkaState *state, const Wal2KafkaRecord *record,
-			const Wal2KafkaRow *key_row)
-{
-	Wal2KafkaRelation *relation = record->relation;
-	StringInfo	out;
-	int			start;
-	int			key_len;
-	uint32		hash = relation->null_key_hash;
-	uint8		flags = 0;
-
-	out = wal2kafka_batch_record(&state->batch, relation, &state->txn);
-	start = out->len;
-	if (record->op == OP_TRUNCATE)
-	{
-		append_truncate_key(out, state, relation);
-		flags |= WIRE_RECORD_EVERY_PARTITION;
-	}
-	else if (wal2kafka_record_key(out, &state->encoder, relation, key_row))
-		hash = wal2kafka_partition_hash(state->options.partitioner,
-										out->data + start, out->len - start);
-	else
-		flags |= WIRE_RECORD_NULL_KEY;
-
-	key_len = out->len - start;
-	wal2kafka_record_value(out, &state->encoder, &state->txn, record);
-	refuse_large(state, out->len - start);
-	wal2kafka_batch_record_end(&state->batch, state->ctx, key_len, hash,
-							   flags);
-}
-
-/* The key is taken from key_row. */
-static void
-send_record(Wal2KafkaState *state, const Wal2KafkaRecord *record,
-			const Wal2KafkaRow *key_row)
-{
-	if (state->txn.lsn_len == 0)
-		wal2kafka_txn_texts(&state->txn);
-
-	if (state->frames)
-		send_framed(state, record, key_row);
-	else
-		send_text(state, record);
-	state->txn.ordinal++;
 }
 
 static void
@@ -177,6 +96,8 @@ static bool
 key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 {
 	bool		same = true;
+	bool		has_old;
+	bool		has_new;
 
 	for (int k = 0; k < relation->nkey && same; k++)
 	{
@@ -193,12 +114,13 @@ key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 	if (same)
 		return false;
 
-	resetStringInfo(&state->old_key);
-	resetStringInfo(&state->new_key);
-	wal2kafka_record_key(&state->old_key, &state->encoder, relation,
-						 &state->old_row);
-	wal2kafka_record_key(&state->new_key, &state->encoder, relation,
-						 &state->new_row);
+	/* one that cannot be made differs from one that can */
+	has_old = wal2kafka_send_key(state, &state->old_key, relation,
+								 &state->old_row);
+	has_new = wal2kafka_send_key(state, &state->new_key, relation,
+								 &state->new_row);
+	if (!has_old || !has_new)
+		return has_old != has_new;
 	return state->old_key.len != state->new_key.len ||
 		memcmp(state->old_key.data, state->new_key.data,
 			   state->old_key.len) != 0;
@@ -216,7 +138,7 @@ send_insert(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 		.unchanged = fill_unchanged(state, relation, old),
 	};
 
-	send_record(state, &record, &state->new_row);
+	wal2kafka_send(state, &record, &state->new_row);
 }
 
 static void
@@ -232,7 +154,7 @@ send_delete(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 
 	if (old == IDENTITY_NONE)
 		notice(state, WIRE_NOTICE_NO_IDENTITY, relation, lsn);
-	send_record(state, &record, &state->old_row);
+	wal2kafka_send(state, &record, &state->old_row);
 }
 
 /* Nothing may stay behind under the old key, or in the old partition. */
@@ -255,8 +177,8 @@ send_split(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 		.key_change = true,
 	};
 
-	send_record(state, &removed, &state->old_row);
-	send_record(state, &added, &state->new_row);
+	wal2kafka_send(state, &removed, &state->old_row);
+	wal2kafka_send(state, &added, &state->new_row);
 }
 
 static void
@@ -291,7 +213,7 @@ send_update(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 
 	if (old == IDENTITY_NONE)
 		notice(state, WIRE_NOTICE_NO_IDENTITY, relation, lsn);
-	send_record(state, &record, &state->new_row);
+	wal2kafka_send(state, &record, &state->new_row);
 }
 
 static inline bool
@@ -400,7 +322,7 @@ wal2kafka_truncate_send(Wal2KafkaState *state, Relation relation,
 	switch (state->options.truncate)
 	{
 		case TRUNCATE_EMIT:
-			send_record(state, &record, NULL);
+			wal2kafka_send(state, &record, NULL);
 			break;
 		case TRUNCATE_SKIP:
 			notice(state, WIRE_NOTICE_TRUNCATE_SKIPPED, entry, change->lsn);

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "json.h"
 
@@ -120,8 +122,8 @@ append_utf16(StringInfo out, pg_wchar c)
 }
 
 /* Valid UTF-8 in, ASCII out. */
-static void
-escape_ascii(StringInfo out, const char *text, int len)
+static bool
+escape_ascii(StringInfo out, const char *text, int len, Size limit)
 {
 	const char *end = text + len;
 
@@ -129,17 +131,20 @@ escape_ascii(StringInfo out, const char *text, int len)
 	{
 		const char *start = text;
 
-		while (text < end && !IS_HIGHBIT_SET(*text))
+		CHECK_FOR_INTERRUPTS();
+		if (out->len > limit)
+			return false;
+		while (text < end && text - start < CHUNK && !IS_HIGHBIT_SET(*text))
 			text++;
-		for (; start < text; start += Min(CHUNK, text - start))
-			escape_chunk(out, start, Min(CHUNK, text - start));
+		escape_chunk(out, start, text - start);
 
-		if (text < end)
+		if (text < end && IS_HIGHBIT_SET(*text))
 		{
 			append_utf16(out, utf8_to_unicode((const unsigned char *) text));
 			text += pg_utf_mblen((const unsigned char *) text);
 		}
 	}
+	return out->len <= limit;
 }
 
 /* SQL_ASCII promises nothing: keep what is UTF-8, take the rest for LATIN1. */
@@ -158,6 +163,7 @@ guess_utf8(const char *text, int *len)
 		const unsigned char *c = (const unsigned char *) text;
 		int			l = pg_utf_mblen(c);
 
+		CHECK_FOR_INTERRUPTS();
 		if (l <= end - text && pg_utf8_islegal(c, l))
 			appendBinaryStringInfo(&out, text, l);
 		else
@@ -188,27 +194,43 @@ wal2kafka_utf8(const char *text, int *len, Wal2KafkaCharset charset)
 	return converted;
 }
 
+bool
+wal2kafka_json_escape_within(StringInfo out, const char *text, int len,
+							 Wal2KafkaCharset charset, Size limit)
+{
+	const char *given = text;
+	const char *rest;
+	bool		within = true;
+
+	if (unlikely(charset != CHARSET_UTF8))
+		text = wal2kafka_utf8(text, &len, charset);
+	rest = text;
+	if (unlikely(charset == CHARSET_CONVERT_ASCII))
+		within = escape_ascii(out, text, len, limit);
+	else
+	{
+		while (len > CHUNK && within)
+		{
+			CHECK_FOR_INTERRUPTS();
+			escape_chunk(out, rest, CHUNK);
+			rest += CHUNK;
+			len -= CHUNK;
+			within = out->len <= limit;
+		}
+		if (within)
+			escape_chunk(out, rest, len);
+	}
+	if (unlikely(text != given))
+		pfree(unconstify(char *, text));
+	return within;
+}
+
 void
 wal2kafka_json_escape(StringInfo out, const char *text, int len,
 					  Wal2KafkaCharset charset)
 {
-	if (unlikely(charset != CHARSET_UTF8))
-	{
-		text = wal2kafka_utf8(text, &len, charset);
-		if (charset == CHARSET_CONVERT_ASCII)
-		{
-			escape_ascii(out, text, len);
-			return;
-		}
-	}
-
-	while (len > CHUNK)
-	{
-		escape_chunk(out, text, CHUNK);
-		text += CHUNK;
-		len -= CHUNK;
-	}
-	escape_chunk(out, text, len);
+	(void) wal2kafka_json_escape_within(out, text, len, charset,
+										MaxAllocSize);
 }
 
 void

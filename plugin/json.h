@@ -31,6 +31,14 @@ extern const char *wal2kafka_utf8(const char *text, int *len,
 extern void wal2kafka_json_escape(StringInfo out, const char *text, int len,
 								  Wal2KafkaCharset charset);
 
+/*
+ * The same for a value, which may be large: false as soon as "out" is longer
+ * than the limit, and then at most a few kilobytes longer.
+ */
+extern bool wal2kafka_json_escape_within(StringInfo out, const char *text,
+										 int len, Wal2KafkaCharset charset,
+										 Size limit);
+
 /* Appends a whole JSON string. */
 extern void wal2kafka_json_string(StringInfo out, const char *text,
 								  Wal2KafkaCharset charset);

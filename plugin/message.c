@@ -13,6 +13,7 @@
 #include "change.h"
 #include "message.h"
 #include "partition.h"
+#include "stub.h"
 
 #define POSITION_SIZE	96		/* both headers of ours */
 
@@ -52,18 +53,17 @@ refuse_large(const Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 {
 	size_t		size = message->key.len + message->headers.len +
 		message->value.len;
+	char	   *name;
 
-	if (state->options.max_record == 0 ||
-		size <= (size_t) state->options.max_record)
+	if (size <= state->options.record_limit)
 		return;
+	name = wal2kafka_stub_name(txn);
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("message of %zu bytes is larger than max_record = %d",
-					size, state->options.max_record),
-			 errdetail("It is for topic \"%s\", lsn " UINT64_FORMAT " (%X/%X), seq_id " UINT64_FORMAT ".",
-					   message->topic, txn->commit_lsn,
-					   LSN_FORMAT_ARGS(txn->commit_lsn), txn->ordinal),
-			 errhint("Raise max.message.bytes of the topic and message.max.bytes of the shipper.")));
+			 errmsg("message of %zu bytes for topic \"%s\" is larger than %zu bytes",
+					size, message->topic, state->options.record_limit),
+			 errdetail("It is record %s (commit LSN, seq_id).", name),
+			 errhint("Raise max.message.bytes of the topic and message.max.bytes in [kafka].")));
 }
 
 static void

@@ -18,6 +18,7 @@
 
 #include "options.h"
 #include "route.h"
+#include "stub.h"
 #include "topicname.h"
 #include "wire.h"
 
@@ -46,10 +47,12 @@ static const char *const partitioner_values[] = {"murmur2", "crc32", NULL};
 static const char *const generated_values[] = {"none", "stored", NULL};
 static const char *const fields_values[] = {"all", "none", NULL};
 static const char *const missing_publication_values[] = {"error", "skip", NULL};
+static const char *const on_error_values[] = {"halt", "stub", NULL};
 static const char *const flush_values[] = {"batch", "commit", NULL};
 static const char *const origin_values[] = {"any", "none", NULL};
 
 #define STRING(name) {#name, OPTION_STRING, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
+#define NAMES(name) {#name, OPTION_STRING, offsetof(Wal2KafkaOptions, name), false, 0, 0, NULL}
 #define BOOL(name) {#name, OPTION_BOOL, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
 #define INT(name, min, max) {#name, OPTION_INT, offsetof(Wal2KafkaOptions, name), false, min, max, NULL}
 #define ENUM(name, changes) {#name, OPTION_ENUM, offsetof(Wal2KafkaOptions, name), changes, 0, 0, name##_values}
@@ -70,10 +73,13 @@ static const Option option_table[] = {
 	STRING(message_topics),
 	BOOL(include_xid),
 	BOOL(include_origin),
-	INT(max_record, 0, MaxAllocSize / 2),
+	ENUM(on_error, true),
+	NAMES(stub),
+	INT(max_record, 0, RECORD_SIZE_MAX),
 };
 
 #undef STRING
+#undef NAMES
 #undef BOOL
 #undef INT
 #undef ENUM
@@ -250,6 +256,10 @@ options_finish(Wal2KafkaOptions *options)
 
 	if (options->message_topics)
 		options->message_globs = message_topics_parse(options->message_topics);
+	options->record_limit = options->max_record > 0 ?
+		options->max_record : RECORD_SIZE_MAX;
+	if (options->stub)
+		options->stub_names = wal2kafka_stub_names(options->stub);
 	if (options->routes)
 		options->route_list = wal2kafka_routes_parse(options->routes);
 }
@@ -282,6 +292,9 @@ options_fingerprint(Wal2KafkaOptions *options)
 		else
 			fingerprint_add(options, option->values[*(const int *) field]);
 	}
+	/* a record named in "stub" was never sent before, or it need not be */
+	if (options->on_error == ON_ERROR_STUB)
+		fingerprint_add(options, psprintf("%zu", options->record_limit));
 }
 
 void

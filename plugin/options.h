@@ -6,6 +6,7 @@
 #define OPTIONS_H
 
 #include "nodes/pg_list.h"
+#include "utils/memutils.h"
 
 typedef enum Wal2KafkaTruncate
 {
@@ -56,6 +57,15 @@ typedef enum Wal2KafkaOrigin
 	ORIGIN_NONE,
 } Wal2KafkaOrigin;
 
+typedef enum Wal2KafkaOnError
+{
+	ON_ERROR_HALT,
+	ON_ERROR_STUB,
+} Wal2KafkaOnError;
+
+/* Of key and value: twice that, in the buffer that grows, the server allows. */
+#define RECORD_SIZE_MAX	(MaxAllocSize / 2)
+
 typedef struct Wal2KafkaOptions
 {
 	int			proto_version;	/* 0: text lines, else frames */
@@ -73,11 +83,15 @@ typedef struct Wal2KafkaOptions
 	int			origin;
 	bool		include_xid;
 	bool		include_origin;
-	int			max_record;		/* bytes of key and value; 0: no limit */
+	int			on_error;
+	char	   *stub;			/* as given, or NULL */
+	int			max_record;		/* bytes of key and value; 0: not given */
 
 	List	   *publications;	/* char *, parsed from publication_names */
 	List	   *route_list;		/* parsed from routes, see route.h */
 	List	   *message_globs;	/* char *, parsed from message_topics */
+	List	   *stub_names;		/* parsed from stub, see stub.h */
+	Size		record_limit;	/* max_record, or what the server can bear */
 	uint64		fingerprint;	/* of all that makes records differ */
 } Wal2KafkaOptions;
 

@@ -59,6 +59,7 @@ static bool put_rows(Preview *preview);
 static Origin *find_origin(Preview *preview, Oid relid, TupleDesc query);
 static Origin *make_origin(Preview *preview, Oid relid, TupleDesc query);
 static void read_row(Origin *origin, HeapTuple tuple, TupleDesc query);
+static void check_size(const Preview *preview, const StringInfoData *part);
 static void put_row(Preview *preview, Origin *origin);
 static Datum text_from_utf8(StringInfo utf8);
 
@@ -226,6 +227,16 @@ read_row(Origin *origin, HeapTuple tuple, TupleDesc query)
 }
 
 static void
+check_size(const Preview *preview, const StringInfoData *part)
+{
+	if (!wal2kafka_encoder_is_whole(&preview->encoder, part))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("record is larger than %zu bytes",
+						preview->options.record_limit)));
+}
+
+static void
 put_row(Preview *preview, Origin *origin)
 {
 	Wal2KafkaRecord record = {
@@ -240,9 +251,13 @@ put_row(Preview *preview, Origin *origin)
 
 	initStringInfo(&key);
 	initStringInfo(&value);
+	wal2kafka_encoder_begin(&preview->encoder, &key);
 	nulls[1] = !wal2kafka_record_key(&key, &preview->encoder, origin->entry,
 									 &origin->row);
+	check_size(preview, &key);
+	wal2kafka_encoder_begin(&preview->encoder, &value);
 	wal2kafka_record_value(&value, &preview->encoder, &preview->txn, &record);
+	check_size(preview, &value);
 
 	values[0] = CStringGetTextDatum(origin->entry->topic);
 	if (!nulls[1])

@@ -10,12 +10,18 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "isolate.h"
 #include "record.h"
+
+/* bytes from which on a value's room, memory and interrupts are thought of */
+#define LARGE_VALUE		((Size) 64 * 1024)
 
 #define append_literal(out, text) \
 	appendBinaryStringInfo((out), (text), sizeof(text) - 1)
@@ -60,22 +66,65 @@ append_integer(StringInfo out, const Wal2KafkaColumn *column, Datum value)
 		out->len += pg_itoa(DatumGetInt16(value), to);
 }
 
+/*
+ * Whether that many bytes more may be in the record: asked of everything large
+ * before memory is asked for.
+ */
+static inline bool
+has_room(Wal2KafkaEncoder *encoder, const StringInfoData *out, Size more)
+{
+	if (likely(out->len + more <= encoder->limit))
+		return true;
+	encoder->overflow = true;
+	return false;
+}
+
+/* Bytes in UTF-8, at least: some encodings need more for a character. */
+static inline Size
+least_utf8(const Wal2KafkaEncoder *encoder, Size len)
+{
+	return encoder->charset == CHARSET_UTF8 ? len : len / 2;
+}
+
+/* Bytes of a stored value once it is whole, without its header. */
+static inline Size
+raw_size(Datum value)
+{
+	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
+		return toast_raw_datum_size(value) - VARHDRSZ;
+	return VARSIZE_ANY_EXHDR(stored);
+}
+
 /* Appends \x and two digits a byte; the JSON form doubles the backslash. */
 static void
-append_bytea(StringInfo out, Datum value, bool json)
+append_bytea(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
+			 bool json)
 {
-	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
-	Size		len = VARSIZE_ANY_EXHDR(bytes);
+	Size		len = raw_size(value);
+	struct varlena *bytes;
+	const char *from;
 
+	encoder->size = len * 2 + 2;
+	if (!has_room(encoder, out, encoder->size))
+		return;
+	bytes = PG_DETOAST_DATUM_PACKED(value);
+	from = VARDATA_ANY(bytes);
 	appendStringInfoString(out, json ? "\\\\x" : "\\x");
-	if (len > MaxAllocSize / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("value of %zu bytes is too large to be written as text",
-						len)));
 	enlargeStringInfo(out, len * 2 + 1);
-	out->len += hex_encode(VARDATA_ANY(bytes), len, out->data + out->len);
+	while (len > 0)
+	{
+		Size		part = Min(len, LARGE_VALUE);
+
+		CHECK_FOR_INTERRUPTS();
+		out->len += hex_encode(from, part, out->data + out->len);
+		from += part;
+		len -= part;
+	}
 	out->data[out->len] = '\0';
+	if (DatumGetPointer(value) != (Pointer) bytes)
+		pfree(bytes);
 }
 
 /*
@@ -83,25 +132,114 @@ append_bytea(StringInfo out, Datum value, bool json)
  * string, or as it is.
  */
 static void
-append_text(StringInfo out, const char *text, int len, bool json,
-			Wal2KafkaCharset charset)
+append_text(StringInfo out, Wal2KafkaEncoder *encoder, const char *text,
+			int len, bool json)
 {
+	const char *utf8;
+
+	encoder->size = len;
+	if (unlikely(len > LARGE_VALUE))
+	{
+		if (!has_room(encoder, out, least_utf8(encoder, len)))
+			return;
+		enlargeStringInfo(out, least_utf8(encoder, len));
+	}
 	if (json)
-		wal2kafka_json_escape(out, text, len, charset);
+	{
+		if (!wal2kafka_json_escape_within(out, text, len, encoder->charset,
+										  encoder->limit))
+			encoder->overflow = true;
+		return;
+	}
+	utf8 = wal2kafka_utf8(text, &len, encoder->charset);
+	if (has_room(encoder, out, len))
+		appendBinaryStringInfo(out, utf8, len);
+	if (utf8 != text)
+		pfree(unconstify(char *, utf8));
+}
+
+/* A varlena that is the text: its size is known before it is fetched. */
+static void
+append_stored_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
+				   bool json)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	struct varlena *whole = stored;
+
+	if (unlikely(VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored)))
+	{
+		encoder->size = raw_size(value);
+		if (!has_room(encoder, out, least_utf8(encoder, encoder->size)))
+			return;
+		whole = PG_DETOAST_DATUM_PACKED(value);
+	}
+	append_text(out, encoder, VARDATA_ANY(whole), VARSIZE_ANY_EXHDR(whole),
+				json);
+	if (unlikely(whole != stored))
+		pfree(whole);
+}
+
+/* NULL: the function raised an error, which the encoder may note. */
+static char *
+output_text(Wal2KafkaEncoder *encoder, Wal2KafkaColumn *column, Datum value,
+			bool large)
+{
+	Wal2KafkaIsolate isolate = encoder->isolate;
+	char	   *text;
+	int			sqlstate;
+
+	if (likely(isolate == ISOLATE_NONE ||
+			   (isolate == ISOLATE_FOREIGN && !column->is_foreign && !large)))
+		return OutputFunctionCall(&column->function, value);
+
+	text = wal2kafka_output_isolated(&column->function, value, &sqlstate);
+	if (text == NULL)
+	{
+		encoder->failed = lappend(encoder->failed, column);
+		encoder->sqlstate = sqlstate;
+	}
+	return text;
+}
+
+/*
+ * By the type's output function.  Text of the server's own types is at least
+ * an eighth of what is stored (a bit string eight times as much): what cannot
+ * fit is not even made.
+ */
+static void
+append_output(StringInfo out, Wal2KafkaEncoder *encoder,
+			  Wal2KafkaColumn *column, Datum value, bool json)
+{
+	bool		large = column->is_varlena && raw_size(value) > LARGE_VALUE;
+	char	   *text;
+	Size		len;
+
+	if (unlikely(large))
+	{
+		encoder->size = raw_size(value);
+		if (!column->is_foreign &&
+			!has_room(encoder, out, encoder->size / 8))
+			return;
+	}
+	text = output_text(encoder, column, value, large);
+	if (text == NULL)
+		return;
+	len = strlen(text);
+	if (column->output == OUTPUT_FUNCTION || unlikely(len > LARGE_VALUE))
+		append_text(out, encoder, text, len, json);
 	else
 	{
-		text = wal2kafka_utf8(text, &len, charset);
+		encoder->size = len;
 		appendBinaryStringInfo(out, text, len);
 	}
+	if (unlikely(len > LARGE_VALUE))
+		pfree(text);
 }
 
 static void
 append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			 Wal2KafkaColumn *column, Datum value, bool json)
 {
-	struct varlena *packed;
-	char	   *text;
-
 	encoder->column = column->name;
 	switch (column->output)
 	{
@@ -114,20 +252,14 @@ append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			append_integer(out, column, value);
 			break;
 		case OUTPUT_TEXT:
-			packed = PG_DETOAST_DATUM_PACKED(value);
-			append_text(out, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed),
-						json, encoder->charset);
+			append_stored_text(out, encoder, value, json);
 			break;
 		case OUTPUT_BYTEA:
-			append_bytea(out, value, json);
+			append_bytea(out, encoder, value, json);
 			break;
 		case OUTPUT_PLAIN:
-			appendStringInfoString(out,
-								   OutputFunctionCall(&column->function, value));
-			break;
 		case OUTPUT_FUNCTION:
-			text = OutputFunctionCall(&column->function, value);
-			append_text(out, text, strlen(text), json, encoder->charset);
+			append_output(out, encoder, column, value, json);
 			break;
 	}
 	encoder->column = NULL;
@@ -147,6 +279,18 @@ append_json_value(StringInfo out, Wal2KafkaEncoder *encoder,
 	appendStringInfoCharMacro(out, '"');
 	append_value(out, encoder, column, row->values[i], true);
 	appendStringInfoCharMacro(out, '"');
+}
+
+Size
+wal2kafka_record_measure(StringInfo scratch, Wal2KafkaEncoder *encoder,
+						 Wal2KafkaColumn *column, const Wal2KafkaRow *row)
+{
+	resetStringInfo(scratch);
+	wal2kafka_encoder_begin(encoder, scratch);
+	encoder->size = 0;
+	append_json_value(scratch, encoder, column, row);
+	return encoder->overflow ? Max(encoder->size, encoder->limit + 1) :
+		scratch->len;
 }
 
 bool
@@ -180,8 +324,9 @@ static inline bool
 holds(const Wal2KafkaRecord *record, int column)
 {
 	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
-		return record->relation->columns[column].in_identity;
-	return record->unchanged == NULL || !record->unchanged[column];
+		return record->relation->columns[column].in_key;
+	return (record->unchanged == NULL || !record->unchanged[column]) &&
+		(record->omitted == NULL || !record->omitted[column].omitted);
 }
 
 /* An array parallel to col_names; a row that is not known is all null. */
@@ -202,7 +347,7 @@ append_row(StringInfo out, Wal2KafkaEncoder *encoder,
 		appendStringInfoCharMacro(out, separator);
 		separator = ',';
 		if (known == IDENTITY_FULL ||
-			(known == IDENTITY_KEY && column->in_identity))
+			(known == IDENTITY_KEY && column->in_key))
 			append_json_value(out, encoder, column, row);
 		else
 			append_literal(out, "null");
@@ -299,6 +444,29 @@ append_unchanged(StringInfo out, const Wal2KafkaRecord *record)
 	appendStringInfoChar(out, ']');
 }
 
+/* {"column":bytes of its text}, null where it could not be made */
+static void
+append_omitted(StringInfo out, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaRelation *relation = record->relation;
+	const char *separator = "";
+
+	append_literal(out, ",\"omitted\":{");
+	for (int i = 0; i < relation->ncolumns; i++)
+	{
+		if (!record->omitted[i].omitted)
+			continue;
+		appendStringInfo(out, "%s%s:", separator,
+						 relation->columns[i].json_name);
+		if (record->omitted[i].failed)
+			append_literal(out, "null");
+		else
+			append_uint64(out, record->omitted[i].size);
+		separator = ",";
+	}
+	appendStringInfoChar(out, '}');
+}
+
 /* The fields that only some records have. */
 static void
 append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
@@ -315,6 +483,8 @@ append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
 	}
 	if (record->unchanged)
 		append_unchanged(out, record);
+	if (record->omitted)
+		append_omitted(out, record);
 	if (record->key_change)
 		append_literal(out, ",\"key_change\":true");
 	if (record->op == OP_TRUNCATE)
@@ -339,7 +509,8 @@ wal2kafka_record_value(StringInfo out, Wal2KafkaEncoder *encoder,
 
 	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
 		shape = &relation->key_only;
-	else if (record->op != OP_TRUNCATE && record->unchanged == NULL)
+	else if (record->op != OP_TRUNCATE && record->unchanged == NULL &&
+			 record->omitted == NULL)
 		shape = &relation->full;
 
 	if (shape)

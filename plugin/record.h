@@ -2,7 +2,8 @@
  * record.h
  *		One change as a Kafka record: its key and its JSON value.
  *
- * Encodes what it is told and decides nothing.
+ * Encodes what it is told and decides nothing.  A record that would be larger
+ * than the limit is not finished, and asks for no memory beyond it.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -38,6 +39,7 @@ typedef struct Wal2KafkaTxn
 	TransactionId xid;
 	char	   *origin;			/* name, or NULL */
 	uint64		ordinal;		/* "seq_id" of the next record */
+	uint32		dropped;		/* records that would have had that number */
 
 	/* written once: the digits of lsn, and commit_ts */
 	char		lsn_text[MAXINT8LEN + 1];
@@ -45,6 +47,14 @@ typedef struct Wal2KafkaTxn
 	char		commit_ts[48];
 	int			commit_ts_len;
 } Wal2KafkaTxn;
+
+/* A column that a record is sent without, though its value is known. */
+typedef struct Wal2KafkaOmission
+{
+	bool		omitted;
+	bool		failed;			/* its output function raised an error */
+	Size		size;			/* bytes of its text */
+} Wal2KafkaOmission;
 
 typedef struct Wal2KafkaRecord
 {
@@ -54,17 +64,52 @@ typedef struct Wal2KafkaRecord
 	const Wal2KafkaRow *old_row;	/* unused with IDENTITY_NONE */
 	const Wal2KafkaRow *new_row;
 	const bool *unchanged;		/* by column, those left out; NULL: none */
+	const Wal2KafkaOmission *omitted;	/* by column; NULL: none */
 	bool		key_change;		/* half of an update */
 	bool		cascade;		/* of a truncate */
 	bool		restart_identity;
 } Wal2KafkaRecord;
 
+/* Which output functions may fail without an ERROR. */
+typedef enum Wal2KafkaIsolate
+{
+	ISOLATE_NONE,
+	ISOLATE_FOREIGN,			/* code that is not the server's; large values */
+	ISOLATE_ALL,
+} Wal2KafkaIsolate;
+
 typedef struct Wal2KafkaEncoder
 {
 	const Wal2KafkaOptions *options;
 	Wal2KafkaCharset charset;
+	Wal2KafkaIsolate isolate;
 	const char *column;			/* being encoded, for error messages */
+
+	/* about the record that is being encoded */
+	Size		limit;			/* length that "out" may have at its end */
+	bool		overflow;		/* it does not fit; what is there is torn */
+	List	   *failed;			/* columns whose output function raised */
+	int			sqlstate;		/* what the last of them raised */
+	Size		size;			/* of the text of the last value */
 } Wal2KafkaEncoder;
+
+/* A record begins at the end of "out". */
+static inline void
+wal2kafka_encoder_begin(Wal2KafkaEncoder *encoder, const StringInfoData *out)
+{
+	encoder->limit = out->len + encoder->options->record_limit;
+	encoder->overflow = false;
+	encoder->failed = NIL;
+}
+
+/* Whether all of the record that ends at the end of "out" is there. */
+static inline bool
+wal2kafka_encoder_is_whole(const Wal2KafkaEncoder *encoder,
+						   const StringInfoData *out)
+{
+	return !encoder->overflow && encoder->failed == NIL &&
+		out->len <= encoder->limit;
+}
 
 /* Fills lsn_text and commit_ts from commit_lsn and commit_time. */
 extern void wal2kafka_txn_texts(Wal2KafkaTxn *txn);
@@ -76,6 +121,15 @@ extern void wal2kafka_txn_texts(Wal2KafkaTxn *txn);
 extern bool wal2kafka_record_key(StringInfo out, Wal2KafkaEncoder *encoder,
 								 Wal2KafkaRelation *relation,
 								 const Wal2KafkaRow *row);
+
+/*
+ * Bytes of a value in a record, and in encoder->size of its text; more than
+ * the limit, if not exactly, when it alone is too much.  Begins a record.
+ */
+extern Size wal2kafka_record_measure(StringInfo scratch,
+									 Wal2KafkaEncoder *encoder,
+									 Wal2KafkaColumn *column,
+									 const Wal2KafkaRow *row);
 
 /* Appends the value: one JSON object, numbered txn->ordinal. */
 extern void wal2kafka_record_value(StringInfo out, Wal2KafkaEncoder *encoder,

@@ -43,7 +43,9 @@ typedef struct Wal2KafkaColumn
 	AttrNumber	attno;			/* in the tuples of this relation */
 	bool		in_identity;	/* logged with OLD; key columns under FULL do
 								 * not count */
+	bool		in_key;			/* in "key" of a record: they do */
 	bool		is_varlena;
+	bool		is_foreign;		/* code that is not the server's makes its text */
 	Wal2KafkaOutput output;
 	FmgrInfo	function;		/* for OUTPUT_PLAIN and OUTPUT_FUNCTION */
 	char	   *name;
@@ -101,7 +103,7 @@ typedef struct Wal2KafkaRelation
 	int		   *key_columns;	/* into columns, in the key's order */
 
 	Wal2KafkaShape full;		/* all columns */
-	Wal2KafkaShape key_only;	/* a delete under IDENTITY_KEY */
+	Wal2KafkaShape key_only;	/* a delete of which only the key is told */
 	char	   *json_schema;	/* escaped, without quotes */
 } Wal2KafkaRelation;
 

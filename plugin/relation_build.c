@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "filter.h"
+#include "isolate.h"
 #include "partition.h"
 #include "relation.h"
 #include "route.h"
@@ -136,6 +137,7 @@ column_build(Wal2KafkaColumn *column, Form_pg_attribute att, AttrNumber attno,
 	fmgr_info(function, &column->function);
 	column->attno = attno;
 	column->is_varlena = att->attlen == -1;
+	column->is_foreign = !wal2kafka_type_is_native(att->atttypid);
 	column->output = output_class(att->atttypid);
 	column->name = pstrdup(NameStr(att->attname));
 	column->json_name = json_quoted(column->name, charset);
@@ -220,11 +222,13 @@ identity_build(Wal2KafkaRelation *entry, Relation relation)
 	}
 	RelationClose(index);
 
-	if (full)
-		return;
-	entry->identity = IDENTITY_KEY;
 	for (int i = 0; i < entry->nidentity; i++)
-		entry->columns[entry->identity_columns[i]].in_identity = true;
+	{
+		entry->columns[entry->identity_columns[i]].in_key = true;
+		entry->columns[entry->identity_columns[i]].in_identity = !full;
+	}
+	if (!full)
+		entry->identity = IDENTITY_KEY;
 }
 
 /*
@@ -342,7 +346,7 @@ shape_key(StringInfo out, const Wal2KafkaRelation *entry, bool key_only)
 		int			position = 0;
 
 		for (int c = 0; c < entry->identity_columns[i]; c++)
-			position += !key_only || entry->columns[c].in_identity;
+			position += !key_only || entry->columns[c].in_key;
 		appendStringInfo(out, "%s%d", i > 0 ? "," : "", position);
 	}
 	appendStringInfoChar(out, ']');
@@ -361,7 +365,7 @@ shape_build(Wal2KafkaShape *shape, const Wal2KafkaRelation *entry,
 	appendStringInfoString(&out, ",\"col_names\":[");
 	for (int i = 0; i < entry->ncolumns; i++)
 	{
-		if (key_only && !entry->columns[i].in_identity)
+		if (key_only && !entry->columns[i].in_key)
 			continue;
 		appendStringInfoString(&out, separator);
 		appendStringInfoString(&out, entry->columns[i].json_name);

@@ -152,6 +152,7 @@ wal2kafka_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	state->txn.commit_time = TXN_COMMIT_TIME(txn);
 	state->txn.xid = txn->xid;
 	state->txn.ordinal = 0;
+	state->txn.dropped = 0;
 	state->txn.lsn_len = 0;
 	state->txn.origin = state->options.include_origin ? origin_name(txn) : NULL;
 }
@@ -186,7 +187,9 @@ error_place(void *arg)
 	const Wal2KafkaTxn *txn = &place->state->txn;
 
 	if (place->state->encoder.column)
-		errcontext("column \"%s\"", place->state->encoder.column);
+		errcontext("column \"%s\", which stub = %X/%X/" UINT64_FORMAT " in [wal2kafka] leaves out",
+				   place->state->encoder.column,
+				   LSN_FORMAT_ARGS(txn->commit_lsn), txn->ordinal);
 	errcontext("wal2kafka record of table \"%s\", lsn " UINT64_FORMAT " (%X/%X), seq_id " UINT64_FORMAT,
 			   RelationGetRelationName(place->relation), txn->commit_lsn,
 			   LSN_FORMAT_ARGS(txn->commit_lsn), txn->ordinal);

@@ -103,8 +103,10 @@ enum wire_notice
 {
 	WIRE_NOTICE_TRUNCATE_SKIPPED = 1,
 	WIRE_NOTICE_NO_IDENTITY,	/* an update or delete whose OLD is all null */
-	WIRE_NOTICE_STUB,			/* a record went out without its large value */
+	WIRE_NOTICE_STUB,			/* the next record lacks values that are too
+								 * large or have no text; LSN of its commit */
 	WIRE_NOTICE_NO_MESSAGE,		/* a message of ours that cannot be read */
+	WIRE_NOTICE_DROPPED,		/* a record that could not be sent even so */
 };
 
 static inline void

@@ -14,6 +14,9 @@
 #include <stdio.h>
 
 /* What the process leaves with. */
+/* what the plugin takes for max_record */
+#define CONFIG_RECORD_MAX	((size_t) 512 * 1024 * 1024 - 1)
+
 enum exit_status
 {
 	EXIT_ASKED = 0,				/* done, or asked to stop */

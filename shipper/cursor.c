@@ -225,9 +225,16 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 							LSN_FORMAT, name, LSN_ARGS(notice->lsn));
 			break;
 		case WIRE_NOTICE_STUB:
+			/* it is in front of the record */
 			cursor->stubs++;
-			log_warning("a record of table %s at LSN " LSN_FORMAT " went out "
-						"without a value that is too large", name,
+			log_warning("record " LSN_FORMAT "/%" PRIu64 " of table %s is a "
+						"stub, without what is too large or has no text",
+						LSN_ARGS(notice->lsn), cursor->next.ordinal, name);
+			break;
+		case WIRE_NOTICE_DROPPED:
+			cursor->dropped++;
+			log_warning("a record of table %s with the commit LSN " LSN_FORMAT
+						" is dropped, as \"stub\" asks", name,
 						LSN_ARGS(notice->lsn));
 			break;
 		case WIRE_NOTICE_NO_MESSAGE:

@@ -47,6 +47,7 @@ struct cursor
 	uint64_t	repeated;		/* not sent: acknowledged before */
 	uint64_t	truncates;
 	uint64_t	stubs;
+	uint64_t	dropped;		/* records */
 	uint64_t	no_identity;
 	uint64_t	no_messages;	/* ignored: they cannot be read */
 };

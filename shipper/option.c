@@ -102,8 +102,12 @@ static const struct option options[] = {
 	"any|none", "none: only what no replication origin brought"},
 	{"wal2kafka", "message_topics", OPTION_PLUGIN_TEXT, 0, NULL, 0, 0,
 	"TOPIC,...", "topics that messages may go to; * and ? stand for others"},
+	{"wal2kafka", "on_error", OPTION_PLUGIN_WORD, 0, NULL, 0, 0,
+	"halt|stub", "what a record that cannot be sent whole does"},
+	{"wal2kafka", "stub", OPTION_PLUGIN_TEXT, 0, NULL, 0, 0,
+	"LSN/SEQ,...", "records to send without what is in the way"},
 	{"wal2kafka", "max_record", OPTION_PLUGIN_SIZE, 0, NULL, 0,
-	512 * KB * KB - 1, "SIZE", "largest record the plugin may make"},
+	CONFIG_RECORD_MAX, "SIZE", "largest record the plugin may make"},
 };
 
 #define OPTION_COUNT	(sizeof(options) / sizeof(options[0]))

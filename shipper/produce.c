@@ -79,7 +79,10 @@ fits(struct producer *producer, const struct sink_record *record)
 			  (unsigned long long) record->position.ordinal, size,
 			  record->topic->name, limit);
 	log_hint("Raise max.message.bytes of the topic and message.max.bytes "
-			 "in [kafka].");
+			 "in [kafka]; or let this one record through without what is too "
+			 "large: max_record = %zu and stub = " LSN_FORMAT "/%llu in "
+			 "[wal2kafka].", limit, LSN_ARGS(record->position.commit),
+			 (unsigned long long) record->position.ordinal);
 	producer->health = HEALTH_HOPELESS;
 	return false;
 }

@@ -19,7 +19,8 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 {
 	char	   *slot = names_quote(config->slot);
 	char	   *publications = publication_names(config->publication);
-	char	   *max_record = mem_format("%zu", largest);
+	char	   *max_record = mem_format("%zu", largest < CONFIG_RECORD_MAX ?
+										largest : CONFIG_RECORD_MAX);
 	bool		sized = false;
 	char	   *command =
 		mem_format("START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT

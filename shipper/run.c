@@ -589,11 +589,12 @@ statistics(struct run *run)
 			 cursor->sent, cursor->repeated, outstanding(run),
 			 LSN_ARGS(run->ledger.confirmable));
 	if (cursor->truncates + cursor->no_identity + cursor->stubs +
-		cursor->no_messages > 0)
+		cursor->dropped + cursor->no_messages > 0)
 		log_info("truncates skipped %" PRIu64 ", changes that name no row %"
-				 PRIu64 ", values left out %" PRIu64 ", messages ignored %"
-				 PRIu64, cursor->truncates, cursor->no_identity,
-				 cursor->stubs, cursor->no_messages);
+				 PRIu64 ", stubs %" PRIu64 ", dropped %" PRIu64
+				 ", messages ignored %" PRIu64, cursor->truncates,
+				 cursor->no_identity, cursor->stubs, cursor->dropped,
+				 cursor->no_messages);
 }
 
 /*

@@ -24,7 +24,7 @@ for my $option (@options)
 
 # every option of the plugin is one of the program's, or named as its own
 my ($plugin) = slurp("$top/plugin/options.c") =~ /Option option_table\[\] = \{(.*?)\n\};/s;
-my @plugin = $plugin =~ /^\t(?:STRING|BOOL|INT|ENUM)\((\w+)/mg;
+my @plugin = $plugin =~ /^\t(?:STRING|NAMES|BOOL|INT|ENUM)\((\w+)/mg;
 cmp_ok(scalar @plugin, '>', 10, 'options of the plugin found');
 like($readme, qr/`$_`|\b$_`/, "README: $_ of the plugin") for @plugin;
 
