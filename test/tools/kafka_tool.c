@@ -22,6 +22,7 @@ static int	cmd_add_partitions(const char *brokers, int argc, char **argv);
 static int	cmd_list(const char *brokers, int argc, char **argv);
 static int	cmd_ends(const char *brokers, int argc, char **argv);
 static int	cmd_read(const char *brokers, int argc, char **argv);
+static int	cmd_dump(const char *brokers, int argc, char **argv);
 static int	cmd_produce(const char *brokers, int argc, char **argv);
 
 static const struct command
@@ -43,6 +44,8 @@ static const struct command
 	{"ends", 1, cmd_ends, "NAME...",
 	"lines of topic, partition, high watermark"},
 	{"read", 1, cmd_read, "NAME...", "one line of JSON for each record"},
+	{"dump", 1, cmd_dump, "NAME...",
+	"lines of topic, partition, offset and in hex key, value, headers"},
 	{"produce", 1, cmd_produce, "NAME",
 	"lines of partition (-1: by key), key, value; \\N is null"},
 };
@@ -328,6 +331,57 @@ cmd_read(const char *brokers, int argc, char **argv)
 		.topic_count = argc,
 		.until_end = true,
 		.record = print_record,
+	};
+
+	return topic_reader_run(&reader) && fflush(stdout) == 0 ? 0 : 2;
+}
+
+/* \N for null */
+static void
+print_hex(const void *bytes, size_t len)
+{
+	if (bytes == NULL)
+		fputs("\\N", stdout);
+	for (size_t i = 0; bytes != NULL && i < len; i++)
+		printf("%02x", ((const unsigned char *) bytes)[i]);
+}
+
+static bool
+dump_record(const rd_kafka_message_t *msg, void *arg)
+{
+	rd_kafka_headers_t *headers;
+	const char *name;
+	const void *value;
+	size_t		len;
+
+	printf("%s\t%d\t%lld\t", rd_kafka_topic_name(msg->rkt),
+		   (int) msg->partition, (long long) msg->offset);
+	print_hex(msg->key, msg->key_len);
+	putchar('\t');
+	print_hex(msg->payload, msg->len);
+	if (rd_kafka_message_headers(msg, &headers) != 0)
+		headers = NULL;
+	for (size_t i = 0; headers != NULL &&
+		 rd_kafka_header_get_all(headers, i, &name, &value, &len) == 0; i++)
+	{
+		putchar('\t');
+		print_hex(name, strlen(name));
+		putchar('\t');
+		print_hex(value, len);
+	}
+	putchar('\n');
+	return !ferror(stdout);
+}
+
+static int
+cmd_dump(const char *brokers, int argc, char **argv)
+{
+	struct topic_reader reader = {
+		.brokers = brokers,
+		.topics = argv,
+		.topic_count = argc,
+		.until_end = true,
+		.record = dump_record,
 	};
 
 	return topic_reader_run(&reader) && fflush(stdout) == 0 ? 0 : 2;

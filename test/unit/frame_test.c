@@ -244,8 +244,24 @@ test_records(void)
 	wire_put16(made.data + made.len - 9, 100);
 	refuses(&made, "torn headers", "header name too long");
 	wire_put16(made.data + made.len - 9, 1);
-	wire_put32(made.data + made.len - 6, UINT32_MAX);
+	wire_put32(made.data + made.len - 6, UINT32_MAX - 1);
 	refuses(&made, "torn headers", "header value of 4 GB");
+	wire_put32(made.data + made.len - 6, WIRE_HEADER_NULL);
+	refuses(&made, "torn headers", "null value with bytes behind it");
+}
+
+static void
+test_null_header(void)
+{
+	char		bytes[7] = "\001\000h";
+	struct view headers = {bytes, sizeof(bytes)};
+	struct view name;
+	struct view value = {bytes, 1};
+
+	wire_put32(bytes + 3, WIRE_HEADER_NULL);
+	ok(frame_next_header(&headers, &name, &value) && view_is(name, "h") &&
+	   value.data == NULL && value.len == 0 && headers.len == 0,
+	   "a header's null value");
 }
 
 /* Each prefix, with and without a length that owns up to it. */
@@ -307,6 +323,7 @@ main(void)
 	test_counts();
 	test_entries();
 	test_records();
+	test_null_header();
 	test_torn();
 	test_bent();
 	return tap_done();

@@ -154,6 +154,31 @@ sub records
 	return @records;
 }
 
+# Every record as bytes: key, value (undef for null) and headers, a list of
+# [name, value].
+sub messages
+{
+	my ($self, @topics) = @_;
+	my @messages;
+
+	for (split /\n/, run_tool('kafka_tool', $self->brokers, 'dump', @topics))
+	{
+		my ($topic, $partition, $offset, @bytes) = split /\t/, $_, -1;
+		my ($key, $value, @headers) =
+		  map { $_ eq '\N' ? undef : pack 'H*', $_ } @bytes;
+		my %message = (
+			topic     => $topic,
+			partition => $partition,
+			offset    => $offset,
+			key       => $key,
+			value     => $value);
+
+		push @{ $message{headers} }, [ splice @headers, 0, 2 ] while @headers;
+		push @messages, \%message;
+	}
+	return @messages;
+}
+
 # How many records the topics hold, from the high watermarks.
 sub count
 {
