@@ -955,6 +955,9 @@ sub take
 	$self->{last} = [ @$record{qw(lsn seq)} ];
 
 	$self->check_columns($table, $json, $op);
+	die "an Update that changes the key\n"
+	  if $op eq 'Update' && $json->{key} && !$table->{blind} && $self->{options}{key_change} eq 'split'
+	  && grep { ($rows->[0][$$_] // "\0") ne ($rows->[1][$$_] // "\0") } @{ $json->{key} };
 	$copy->apply($json->{schema}, { map { $_ => $json->{$_} } qw(table_name col_names lsn seq_id op) });
 	if ($json->{schema} eq 'gen')
 	{
