@@ -47,28 +47,44 @@ put_header(char *to, const char *name, uint64 number)
 	return value + len;
 }
 
+static size_t
+record_size(const struct message *message)
+{
+	return message->key.len + message->headers.len + message->value.len;
+}
+
+/* Nothing of a message can be left out: it is sent whole, or not at all. */
 static void
 refuse_large(const Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 			 const struct message *message)
 {
-	size_t		size = message->key.len + message->headers.len +
-		message->value.len;
-	char	   *name;
+	char	   *name = wal2kafka_stub_name(txn);
 
-	if (size <= state->options.record_limit)
-		return;
-	name = wal2kafka_stub_name(txn);
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("message of %zu bytes for topic \"%s\" is larger than %zu bytes",
-					size, message->topic, state->options.record_limit),
+					record_size(message), message->topic,
+					state->options.record_limit),
 			 errdetail("It is record %s (commit LSN, seq_id).", name),
-			 errhint("Raise max.message.bytes of the topic and message.max.bytes in [kafka].")));
+			 errhint("Raise max.message.bytes of the topic and message.max.bytes in [kafka].  To lose it: stub = %s in [wal2kafka].",
+					 name)));
 }
 
 static void
-send_message(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
-			 const struct message *message)
+drop(Wal2KafkaState *state, Wal2KafkaTxn *txn, const struct message *message)
+{
+	if (state->frames)
+		wal2kafka_batch_notice(&state->batch, state->ctx, WIRE_NOTICE_DROPPED,
+							   NULL, txn->commit_lsn);
+	ereport(LOG,
+			(errmsg("message %s for topic \"%s\" is dropped, as option \"stub\" asks",
+					wal2kafka_stub_name(txn), message->topic)));
+	txn->dropped++;
+}
+
+static void
+put_record(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
+		   const struct message *message)
 {
 	bool		null_key = (message->flags & MESSAGE_NULL_KEY) != 0;
 	uint8		flags = WIRE_RECORD_HEADERS;
@@ -77,7 +93,6 @@ send_message(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 	uint32		hash;
 	StringInfo	out;
 
-	refuse_large(state, txn, message);
 	end = put_header(position, MESSAGE_OWN_HEADERS "lsn", txn->commit_lsn);
 	end = put_header(end, MESSAGE_OWN_HEADERS "seq_id", txn->ordinal);
 
@@ -104,6 +119,24 @@ send_message(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 							   hash, flags);
 }
 
+/* Text lines hold changes only; numbers there are those that frames give. */
+static void
+send_message(Wal2KafkaState *state, Wal2KafkaTxn *txn,
+			 const struct message *message)
+{
+	if (record_size(message) > state->options.record_limit)
+	{
+		if (!wal2kafka_stub_named(&state->options, txn))
+			refuse_large(state, txn, message);
+		drop(state, txn, message);
+		return;
+	}
+	if (state->frames)
+		put_record(state, txn, message);
+	txn->ordinal++;
+	txn->dropped = 0;
+}
+
 /*
  * The place of an immediate message is where its own record begins: no
  * commit begins there, and everything decoded later begins behind it.  Its
@@ -123,9 +156,11 @@ send_immediate(Wal2KafkaState *state, const struct message *message)
 		.commit_time = SetEpochTimestamp(),
 	};
 
-	wal2kafka_batch_begin(&state->batch, state->ctx, 1);
+	if (state->frames)
+		wal2kafka_batch_begin(&state->batch, state->ctx, 1);
 	send_message(state, &txn, message);
-	wal2kafka_batch_commit(&state->batch, state->ctx, txn.end_lsn);
+	if (state->frames)
+		wal2kafka_batch_commit(&state->batch, state->ctx, txn.end_lsn);
 }
 
 void
@@ -144,11 +179,8 @@ wal2kafka_message_send(Wal2KafkaState *state, XLogRecPtr lsn,
 	if (!is_published(state, message.topic))
 		return;
 
-	/* text lines hold changes only; numbers are those that frames give */
-	if (state->frames && transactional)
-		send_message(state, &state->txn, &message);
-	else if (state->frames)
-		send_immediate(state, &message);
 	if (transactional)
-		state->txn.ordinal++;
+		send_message(state, &state->txn, &message);
+	else
+		send_immediate(state, &message);
 }

@@ -84,16 +84,22 @@ try_record(Wal2KafkaState *state, const Wal2KafkaRecord *record,
 }
 
 static inline bool
+is_named(const Wal2KafkaState *state)
+{
+	return state->options.stub_names != NIL &&
+		wal2kafka_stub_named(&state->options, &state->txn);
+}
+
+static inline bool
 may_stub(const Wal2KafkaState *state)
 {
-	return state->options.on_error == ON_ERROR_STUB ||
-		(state->options.stub_names != NIL && wal2kafka_stub_named(state));
+	return state->options.on_error == ON_ERROR_STUB || is_named(state);
 }
 
 static void
 choose_isolation(Wal2KafkaState *state)
 {
-	if (state->options.stub_names != NIL && wal2kafka_stub_named(state))
+	if (is_named(state))
 		state->encoder.isolate = ISOLATE_ALL;
 	else if (state->options.on_error == ON_ERROR_STUB)
 		state->encoder.isolate = ISOLATE_FOREIGN;
@@ -167,7 +173,7 @@ send_stub(Wal2KafkaState *state, const Wal2KafkaRecord *record,
 			return;
 		}
 	}
-	if (!wal2kafka_stub_named(state))
+	if (!is_named(state))
 		wal2kafka_stub_refuse(state, record, true);
 	drop(state, record->relation);
 }

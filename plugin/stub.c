@@ -61,13 +61,12 @@ wal2kafka_stub_name(const Wal2KafkaTxn *txn)
 }
 
 bool
-wal2kafka_stub_named(const Wal2KafkaState *state)
+wal2kafka_stub_named(const Wal2KafkaOptions *options, const Wal2KafkaTxn *txn)
 {
-	const Wal2KafkaTxn *txn = &state->txn;
 	uint32		count = 0;
 	ListCell   *lc;
 
-	foreach(lc, state->options.stub_names)
+	foreach(lc, options->stub_names)
 	{
 		const RecordName *name = lfirst(lc);
 

@@ -35,7 +35,8 @@ extern char *wal2kafka_stub_name(const Wal2KafkaTxn *txn);
  * Whether the record with the transaction's next number is named.  One that
  * is dropped leaves its number to the next: as many names, as many drops.
  */
-extern bool wal2kafka_stub_named(const Wal2KafkaState *state);
+extern bool wal2kafka_stub_named(const Wal2KafkaOptions *options,
+								 const Wal2KafkaTxn *txn);
 
 extern void wal2kafka_stub_begin(Wal2KafkaStub *stub,
 								 const Wal2KafkaRecord *record);

@@ -46,7 +46,7 @@
  * Names are not terminated.  Every frame that has records of a transaction
  * repeats its TXN before the first of them; each RECORD then takes the next
  * ordinal.  The record goes to partition (hash modulo partition count).  A
- * NOTICE about no table names table 0.
+ * NOTICE about a message names table 0.
  *
  * A message that did not wait for a commit is a transaction of its own: commit
  * LSN is where its record in the log begins, time and xid are zero.  The pair

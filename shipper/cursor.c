@@ -207,7 +207,7 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 {
 	struct catalog_table *table = catalog_table(&cursor->catalog,
 												notice->table);
-	const char *name = table != NULL ? table->name : "?";
+	const char *name = table != NULL ? table->name : "wal2kafka.emit_message";
 
 	switch (notice->code)
 	{

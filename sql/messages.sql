@@ -174,6 +174,18 @@ SELECT count(*) FROM sent('out', 'max_record', '1100');
 SELECT count(*) FROM sent('out', 'max_record', '1001');
 \set VERBOSITY default
 SELECT count(*) FROM sent('other', 'max_record', '1001');
+-- nothing can be left out of it: named, all of it is
+\set VERBOSITY terse
+SELECT count(*) FROM sent('out', 'max_record', '1001', 'on_error', 'stub');
+\set VERBOSITY default
+SELECT wal2kafka.emit_message('out', 'k', repeat('w', 1000), NULL, false) IS NOT NULL AS lsn;
+BEGIN;
+SELECT wal2kafka.emit_message('out', 'k', repeat('x', 1000)) IS NOT NULL AS lsn;
+SELECT wal2kafka.emit_message('out', 'k', 'small') IS NOT NULL AS lsn;
+COMMIT;
+SELECT string_agg(DISTINCT lsn || '/0', ',') AS names
+FROM wal2kafka.peek_changes('messages', 10, 'message_topics', 'out') \gset
+SELECT * FROM sent('out', 'max_record', '900', 'stub', :'names');
 SELECT consume();
 BEGIN;
 SELECT wal2kafka.emit_message('out', 'k', 'v') IS NOT NULL AS lsn;
