@@ -385,6 +385,13 @@ wal2kafka_batch_begin(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 }
 
 void
+wal2kafka_batch_flush(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
+{
+	if (anything_held(batch))
+		frame_send(batch, ctx, true);
+}
+
+void
 wal2kafka_batch_check_age(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
 {
 	if (batch->hold && held_too_long(batch))

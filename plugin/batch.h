@@ -84,6 +84,10 @@ extern void wal2kafka_batch_notice(Wal2KafkaBatch *batch,
 								   Wal2KafkaRelation *relation,
 								   XLogRecPtr lsn);
 
+/* Sends what is held; to be called before an ERROR, which is the end. */
+extern void wal2kafka_batch_flush(Wal2KafkaBatch *batch,
+								  LogicalDecodingContext *ctx);
+
 /* Sends what has been held for too long; to be called now and then. */
 extern void wal2kafka_batch_check_age(Wal2KafkaBatch *batch,
 									  LogicalDecodingContext *ctx);

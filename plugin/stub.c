@@ -294,12 +294,15 @@ key_columns(const Wal2KafkaRelation *relation)
 	return relation->nkey > 0 ? names.data : "none";
 }
 
+/* What lies before the record need not wait for a person. */
 static void
-refuse(const Wal2KafkaState *state, const Wal2KafkaRelation *relation,
+refuse(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
 	   int code, const char *message, bool allowed)
 {
 	char	   *name = wal2kafka_stub_name(&state->txn);
 
+	if (state->frames)
+		wal2kafka_batch_flush(&state->batch, state->ctx);
 	ereport(ERROR,
 			(errcode(code),
 			 errmsg("%s", message),
@@ -313,7 +316,7 @@ refuse(const Wal2KafkaState *state, const Wal2KafkaRelation *relation,
 }
 
 static void
-refuse_failed(const Wal2KafkaState *state, const Wal2KafkaRelation *relation)
+refuse_failed(Wal2KafkaState *state, const Wal2KafkaRelation *relation)
 {
 	const Wal2KafkaEncoder *encoder = &state->encoder;
 	const Wal2KafkaColumn *column = linitial(encoder->failed);

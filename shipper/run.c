@@ -69,6 +69,7 @@ struct run
 	int64_t		statistics_at;
 
 	bool		stopping;
+	enum exit_status stop_status;	/* once all is delivered */
 	int64_t		stop_deadline;
 	bool		done;
 	enum exit_status status;	/* when done */
@@ -99,6 +100,7 @@ static bool reopen_sink(struct run *run);
 static void lose_stream(struct run *run);
 static void restart_all(struct run *run);
 static void plan_retry(struct run *run, int64_t least);
+static void begin_stop(struct run *run, enum exit_status status);
 static void leave(struct run *run, enum exit_status status);
 static void stop_gently(struct run *run);
 static void statistics(struct run *run);
@@ -501,7 +503,7 @@ lose_stream(struct run *run)
 	}
 	if (reaction == REACTION_PERSON ||
 		(reaction == REACTION_CONFIG && !run->worked))
-		leave(run, EXIT_PERSON);
+		begin_stop(run, EXIT_PERSON);
 	else if (reaction == REACTION_STANDBY)
 		run->retry_at = clock_ms() + DELAY_STANDBY_MS;
 	else
@@ -550,28 +552,35 @@ leave(struct run *run, enum exit_status status)
 	run->status = status;
 }
 
-/* Asked to stop: nothing new is read, what is on its way may arrive. */
+/* Nothing new is read, what is on its way may arrive. */
+static void
+begin_stop(struct run *run, enum exit_status status)
+{
+	if (run->done || run->stopping)
+		return;
+	log_info("stopping: %" PRIu64 " records are on their way",
+			 outstanding(run));
+	run->stopping = true;
+	run->stop_status = status;
+	run->stop_deadline = clock_ms() + run->config->shutdown_timeout * 1000;
+}
+
+/* Asked to stop, or what comes next needs a person. */
 static void
 stop_gently(struct run *run)
 {
-	if (!stop_asked || run->done)
+	if (stop_asked)
+		begin_stop(run, EXIT_ASKED);
+	if (!run->stopping || run->done)
 		return;
-	if (!run->stopping)
-	{
-		log_info("stopping: %" PRIu64 " records are on their way",
-				 outstanding(run));
-		run->stopping = true;
-		run->stop_deadline = clock_ms() +
-			run->config->shutdown_timeout * 1000;
-	}
 	if (ledger_is_empty(&run->ledger) || run->abandoning)
-		leave(run, EXIT_ASKED);
+		leave(run, run->stop_status);
 	else if (clock_ms() >= run->stop_deadline)
 	{
 		log_warning("gave up on %" PRIu64 " records after %d s: they will be "
 					"sent again", outstanding(run),
 					run->config->shutdown_timeout);
-		leave(run, EXIT_ASKED);
+		leave(run, run->stop_status);
 	}
 }
 
