@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_conversion.h"
+#include "catalog/pg_namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -16,6 +18,9 @@
 /* a chunk is escaped after its worst case was reserved: \u00xx each */
 #define CHUNK			1024
 #define WORST_CASE		6
+
+/* text is converted in pieces of that many bytes */
+#define PIECE			8192
 
 #define EVERY_BYTE(b)	(UINT64CONST(0x0101010101010101) * (b))
 
@@ -78,9 +83,11 @@ escape_bytes(char *to, const char *from, int len)
 	return to;
 }
 
-static void
+/* Returns whether there is any byte beyond ASCII. */
+static bool
 escape_chunk(StringInfo out, const char *text, int len)
 {
+	uint64		seen = 0;
 	char	   *to;
 
 	enlargeStringInfo(out, len * WORST_CASE);
@@ -91,6 +98,7 @@ escape_chunk(StringInfo out, const char *text, int len)
 		uint64		bytes;
 
 		memcpy(&bytes, text, 8);
+		seen |= bytes;
 		if (likely(!any_special(bytes)))
 		{
 			memcpy(to, &bytes, 8);
@@ -101,10 +109,33 @@ escape_chunk(StringInfo out, const char *text, int len)
 		text += 8;
 		len -= 8;
 	}
+	for (int i = 0; i < len; i++)
+		seen |= (unsigned char) text[i];
 	to = escape_bytes(to, text, len);
 
 	*to = '\0';
 	out->len = to - out->data;
+	return (seen & EVERY_BYTE(0x80)) != 0;
+}
+
+/*
+ * False as soon as "out" is longer than the limit.  Tells whether there was
+ * any byte beyond ASCII.
+ */
+static bool
+escape_chunks(StringInfo out, const char *text, int len, Size limit,
+			  bool *beyond_ascii)
+{
+	*beyond_ascii = false;
+	for (; len > CHUNK; text += CHUNK, len -= CHUNK)
+	{
+		CHECK_FOR_INTERRUPTS();
+		*beyond_ascii |= escape_chunk(out, text, CHUNK);
+		if (out->len > limit)
+			return false;
+	}
+	*beyond_ascii |= escape_chunk(out, text, len);
+	return true;
 }
 
 static void
@@ -136,7 +167,7 @@ escape_ascii(StringInfo out, const char *text, int len, Size limit)
 			return false;
 		while (text < end && text - start < CHUNK && !IS_HIGHBIT_SET(*text))
 			text++;
-		escape_chunk(out, start, text - start);
+		(void) escape_chunk(out, start, text - start);
 
 		if (text < end && IS_HIGHBIT_SET(*text))
 		{
@@ -147,9 +178,33 @@ escape_ascii(StringInfo out, const char *text, int len, Size limit)
 	return out->len <= limit;
 }
 
-/* SQL_ASCII promises nothing: keep what is UTF-8, take the rest for LATIN1. */
+/*
+ * What cannot be converted must not stop the stream, nor may two values that
+ * differ become one: each byte is taken for the LATIN1 character of its number.
+ */
+static void
+append_latin1(StringInfo out, const char *text, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+
+		if (IS_HIGHBIT_SET(c))
+		{
+			appendStringInfoCharMacro(out, (char) (0xC0 | c >> 6));
+			appendStringInfoCharMacro(out, (char) (0x80 | (c & 0x3F)));
+		}
+		else
+			appendStringInfoCharMacro(out, (char) c);
+	}
+}
+
+/*
+ * SQL_ASCII promises nothing, and a cast without a function can put anything
+ * into a UTF8 database too: keeps what is UTF-8.
+ */
 static const char *
-guess_utf8(const char *text, int *len)
+mend_utf8(const char *text, int *len)
 {
 	StringInfoData out;
 	const char *end = text + *len;
@@ -160,17 +215,15 @@ guess_utf8(const char *text, int *len)
 	initStringInfo(&out);
 	while (text < end)
 	{
-		const unsigned char *c = (const unsigned char *) text;
-		int			l = pg_utf_mblen(c);
+		int			l = pg_utf_mblen((const unsigned char *) text);
 
 		CHECK_FOR_INTERRUPTS();
-		if (l <= end - text && pg_utf8_islegal(c, l))
+		if (l <= end - text && pg_utf8_islegal((const unsigned char *) text, l))
 			appendBinaryStringInfo(&out, text, l);
 		else
 		{
 			l = 1;
-			appendStringInfoChar(&out, (char) (0xC0 | *c >> 6));
-			appendStringInfoChar(&out, (char) (0x80 | (*c & 0x3F)));
+			append_latin1(&out, text, l);
 		}
 		text += l;
 	}
@@ -178,20 +231,104 @@ guess_utf8(const char *text, int *len)
 	return out.data;
 }
 
+/*
+ * The server's own conversion to UTF-8, if there is one: not what search_path
+ * or the client's encoding would find.
+ */
+static Oid
+conversion_to_utf8(void)
+{
+	static bool known = false;
+	static Oid	function = InvalidOid;
+
+	if (!known)
+		function = FindDefaultConversion(PG_CATALOG_NAMESPACE,
+										 GetDatabaseEncoding(), PG_UTF8);
+	known = true;
+	return function;
+}
+
+/* Converts what it can of the text's beginning; returns how much that is. */
+static int
+convert_piece(StringInfo out, Oid function, const char *text, int len)
+{
+	int			room;
+	int			done;
+
+	len = Min(len, PIECE);
+	room = len * MAX_CONVERSION_GROWTH + 1;
+	enlargeStringInfo(out, room + MAX_CONVERSION_GROWTH);
+	done = pg_do_encoding_conversion_buf(function, GetDatabaseEncoding(),
+										 PG_UTF8, (unsigned char *) text, len,
+										 (unsigned char *) out->data + out->len,
+										 room + MAX_CONVERSION_GROWTH, true);
+	out->len += strlen(out->data + out->len);
+	return done;
+}
+
+static const char *
+convert(const char *text, int *len)
+{
+	StringInfoData out;
+	Oid			function = conversion_to_utf8();
+	int			left = *len;
+
+	initStringInfo(&out);
+	while (left > 0)
+	{
+		int			done = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (OidIsValid(function))
+			done = convert_piece(&out, function, text, left);
+		if (done == 0)
+		{
+			/* a whole character, or its second byte might start another */
+			done = pg_encoding_verifymbchar(GetDatabaseEncoding(), text, left);
+			done = Max(done, 1);
+			append_latin1(&out, text, done);
+		}
+		text += done;
+		left -= done;
+	}
+	*len = out.len;
+	return out.data;
+}
+
+static bool
+is_ascii(const char *text, int len)
+{
+	uint64		seen = 0;
+
+	for (; len >= 8; text += 8, len -= 8)
+	{
+		uint64		bytes;
+
+		memcpy(&bytes, text, 8);
+		seen |= bytes;
+	}
+	for (int i = 0; i < len; i++)
+		seen |= (unsigned char) text[i];
+	return (seen & EVERY_BYTE(0x80)) == 0;
+}
+
 const char *
 wal2kafka_utf8(const char *text, int *len, Wal2KafkaCharset charset)
 {
-	char	   *converted;
-
-	if (charset == CHARSET_UTF8)
+	if (is_ascii(text, *len))
 		return text;
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		return guess_utf8(text, len);
+	if (charset == CHARSET_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return mend_utf8(text, len);
+	return convert(text, len);
+}
 
-	converted = pg_server_to_any(text, *len, PG_UTF8);
-	if (converted != text)
-		*len = strlen(converted);
-	return converted;
+char *
+wal2kafka_utf8_name(const char *name)
+{
+	int			len = strlen(name);
+
+	name = wal2kafka_utf8(name, &len, wal2kafka_charset(false));
+	return pnstrdup(name, len);
 }
 
 bool
@@ -199,28 +336,25 @@ wal2kafka_json_escape_within(StringInfo out, const char *text, int len,
 							 Wal2KafkaCharset charset, Size limit)
 {
 	const char *given = text;
-	const char *rest;
-	bool		within = true;
+	int			start = out->len;
+	bool		beyond_ascii;
+	bool		within;
 
-	if (unlikely(charset != CHARSET_UTF8))
-		text = wal2kafka_utf8(text, &len, charset);
-	rest = text;
-	if (unlikely(charset == CHARSET_CONVERT_ASCII))
+	if (likely(charset == CHARSET_UTF8))
+	{
+		within = escape_chunks(out, text, len, limit, &beyond_ascii);
+		if (likely(!beyond_ascii) || !within ||
+			pg_verify_mbstr(PG_UTF8, text, len, true))
+			return within;
+		out->len = start;
+	}
+
+	text = wal2kafka_utf8(text, &len, charset);
+	if (charset == CHARSET_CONVERT_ASCII)
 		within = escape_ascii(out, text, len, limit);
 	else
-	{
-		while (len > CHUNK && within)
-		{
-			CHECK_FOR_INTERRUPTS();
-			escape_chunk(out, rest, CHUNK);
-			rest += CHUNK;
-			len -= CHUNK;
-			within = out->len <= limit;
-		}
-		if (within)
-			escape_chunk(out, rest, len);
-	}
-	if (unlikely(text != given))
+		within = escape_chunks(out, text, len, limit, &beyond_ascii);
+	if (text != given)
 		pfree(unconstify(char *, text));
 	return within;
 }

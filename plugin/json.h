@@ -21,11 +21,16 @@ extern Wal2KafkaCharset wal2kafka_charset(bool text_lines);
 
 /*
  * Text in UTF-8: the given pointer or a palloc'd copy, not terminated, with
- * its length in *len.  In an SQL_ASCII database a byte that is not part of
- * valid UTF-8 is taken for the LATIN1 character of that number.
+ * its length in *len.  Bytes that cannot be converted are each taken for the
+ * LATIN1 character of that number: what is not UTF-8 in an SQL_ASCII database,
+ * characters that Unicode has not.  Unless all is ASCII, the first call of a
+ * process reads the catalog.
  */
 extern const char *wal2kafka_utf8(const char *text, int *len,
 								  Wal2KafkaCharset charset);
+
+/* A name in UTF-8, palloc'd: at most four times as long. */
+extern char *wal2kafka_utf8_name(const char *name);
 
 /* Appends text escaped, without the quotes around it. */
 extern void wal2kafka_json_escape(StringInfo out, const char *text, int len,

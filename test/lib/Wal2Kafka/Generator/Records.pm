@@ -12,13 +12,15 @@ our @EXPORT_OK = qw(read_frame read_json check_record);
 
 # --- frames (plugin/wire.h) ---
 
-# The records and notices of a frame that announces all that it names.
+# The records and notices of a frame that announces all that it names; or of
+# one of a connection, with what its frames have announced so far.
 sub read_frame
 {
-	my ($frame) = @_;
+	my ($frame, $known) = @_;
 	my ($magic, $version, $flags, $zero, $count, $length, $safe, $print) =
 	  unpack 'a4 C C v V V Q< Q<', $frame;
-	my ($at, %topics, %tables, $txn, @records, @notices) = (32);
+	my ($at, $txn, @records, @notices) = (32);
+	my ($topics, $tables) = (($known ||= {})->{topics} ||= {}, $known->{tables} ||= {});
 
 	die "not a frame\n" if $magic ne 'W2K1' || $version != 1 || $zero;
 	die "length of frame\n" if length($frame) != 32 + $length;
@@ -32,13 +34,13 @@ sub read_frame
 		if ($kind == 1)
 		{
 			my ($id, $name) = unpack 'V a*', $body;
-			$topics{$id} = $name;
+			$topics->{$id} = $name;
 		}
 		elsif ($kind == 2)
 		{
 			my ($id, $topic, $schema, $name) = unpack 'V V v v', $body;
-			$tables{$id} = {
-				topic  => $topics{$topic} // die("unknown topic\n"),
+			$tables->{$id} = {
+				topic  => $topics->{$topic} // die("unknown topic\n"),
 				schema => substr($body, 12, $schema),
 				name   => substr($body, 12 + $schema, $name)
 			};
@@ -54,7 +56,7 @@ sub read_frame
 			my ($table, $hash, $key_length) = unpack 'V V V', $body;
 			die "unexpected flags $flag\n" if $flag & ~0x10;
 			push @records, {
-				table => $tables{$table} // die("unknown table\n"),
+				table => $tables->{$table} // die("unknown table\n"),
 				hash  => $hash,
 				key   => $flag & 0x10 ? undef : substr($body, 12, $key_length),
 				value => substr($body, 12 + $key_length),
@@ -65,7 +67,7 @@ sub read_frame
 		elsif ($kind == 5)
 		{
 			my ($code, $table) = unpack 'V V', $body;
-			push @notices, { code => $code, table => $tables{$table} };
+			push @notices, { code => $code, table => $tables->{$table} };
 		}
 		else { die "unknown entry $kind\n"; }
 	}
