@@ -24,6 +24,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "json.h"
 #include "label.h"
 #include "route.h"
 #include "topicname.h"
@@ -314,7 +315,8 @@ wal2kafka_label_route(PG_FUNCTION_ARGS)
 
 	wal2kafka_route_read(relid, true, &route);
 	if (route.topic == NULL)
-		topic_name_default(topic, "", schema, table);
+		topic_name_default(topic, "", wal2kafka_utf8_name(schema),
+						   wal2kafka_utf8_name(table));
 
 	values[0] = CStringGetTextDatum(route.topic ? route.topic : topic);
 	values[2] = CStringGetTextDatum(route.topic ?

@@ -320,7 +320,8 @@ route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
 	if (route.topic == NULL)
 	{
 		topic_name_default(topic, options->topic_prefix,
-						   entry->schema, entry->table);
+						   wal2kafka_utf8_name(entry->schema),
+						   wal2kafka_utf8_name(entry->table));
 		route.topic = topic;
 	}
 	entry->topic = pstrdup(route.topic);
@@ -398,7 +399,8 @@ names_build(Wal2KafkaRelation *entry, Relation published,
 	entry->json_schema = trimmed(&out);
 
 	initStringInfo(&out);
-	appendStringInfo(&out, "%s.%s", entry->schema, entry->table);
+	appendStringInfo(&out, "%s.%s", wal2kafka_utf8_name(entry->schema),
+					 wal2kafka_utf8_name(entry->table));
 	entry->null_key_hash = wal2kafka_partition_hash(options->partitioner,
 													out.data, out.len);
 	pfree(out.data);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TOPIC_NAME_MAX	249		/* Kafka's limit, Topic.java MAX_NAME_LENGTH */
+#define TOPIC_PART_MAX	(63 * 4)
 #define TOPIC_HASH_SIZE 17		/* "-" and 16 hexadecimal digits */
 
 /* Whether a name that is used as written is one that Kafka takes. */
@@ -63,15 +64,15 @@ topic_name_escape(char *to, size_t len, const char *name)
 
 /*
  * Writes [PREFIX.]SCHEMA.TABLE to "to", terminated.  The prefix is legal and
- * at most TOPIC_NAME_MAX bytes ("" for none); schema and table are shorter
- * than 64 bytes each.  Over TOPIC_NAME_MAX bytes: the first 232, "-", and a
- * hash of the whole.
+ * at most TOPIC_NAME_MAX bytes ("" for none); schema and table are in UTF-8,
+ * where 63 bytes of the server's may have become TOPIC_PART_MAX.  Over
+ * TOPIC_NAME_MAX bytes: the first 232, "-", and a hash of the whole.
  */
 static inline void
 topic_name_default(char to[TOPIC_NAME_MAX + 1], const char *prefix,
 				   const char *schema, const char *table)
 {
-	char		name[TOPIC_NAME_MAX + 1 + 2 * 3 * 64 + 2];
+	char		name[TOPIC_NAME_MAX + 1 + 2 * 3 * TOPIC_PART_MAX + 2];
 	size_t		len = strlen(prefix);
 	uint64_t	hash;
 
