@@ -144,4 +144,34 @@ message_topic_matches(const char *glob, const char *topic)
 	return *glob == '\0';
 }
 
+/*
+ * Takes the next topic off a list with commas between them; NULL is an empty
+ * list.  What is none, "*" and "?" being allowed, comes as "".
+ */
+static inline bool
+message_next_topic(const char **list, char glob[TOPIC_NAME_MAX + 1])
+{
+	char		plain[TOPIC_NAME_MAX + 1];
+	const char *start;
+	size_t		len;
+
+	if (*list == NULL)
+		return false;
+	start = *list + strspn(*list, " ");
+	len = strcspn(start, ",");
+	*list = start[len] == ',' ? start + len + 1 : NULL;
+	while (len > 0 && start[len - 1] == ' ')
+		len--;
+
+	if (len > TOPIC_NAME_MAX)
+		len = 0;
+	memcpy(glob, start, len);
+	glob[len] = '\0';
+	for (size_t i = 0; i <= len; i++)
+		plain[i] = glob[i] == '*' || glob[i] == '?' ? 'x' : glob[i];
+	if (!topic_name_is_legal(plain))
+		glob[0] = '\0';
+	return true;
+}
+
 #endif							/* MESSAGE_H */

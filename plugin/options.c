@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
+#include "message.h"
 #include "options.h"
 #include "route.h"
 #include "stub.h"
@@ -193,33 +194,22 @@ option_set(const Option *option, const char *value, Wal2KafkaOptions *options)
 	}
 }
 
-/* A list of topics, in which "*" and "?" stand for others: see message.h. */
 static List *
 message_topics_parse(const char *value)
 {
+	const char *rest = value[0] != '\0' ? value : NULL;
+	char		glob[TOPIC_NAME_MAX + 1];
 	List	   *globs = NIL;
-	char	   *rest = pstrdup(value);
-	char	   *glob;
 
-	if (value[0] == '\0')
-		return NIL;
-	while ((glob = strsep(&rest, ",")) != NULL)
+	while (message_next_topic(&rest, glob))
 	{
-		char	   *topic;
-
-		glob += strspn(glob, " ");
-		glob[strcspn(glob, " ")] = '\0';
-		topic = pstrdup(glob);
-		for (char *c = topic; *c; c++)
-			if (*c == '*' || *c == '?')
-				*c = 'x';
-		if (!topic_name_is_legal(topic))
+		if (glob[0] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for option \"message_topics\": \"%s\"",
 							value),
 					 errhint("Write topics with commas between them; \"*\" stands for any characters, \"?\" for one.")));
-		globs = lappend(globs, glob);
+		globs = lappend(globs, pstrdup(glob));
 	}
 	return globs;
 }

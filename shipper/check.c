@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../plugin/message.h"
 #include "broker.h"
 #include "capture.h"
 #include "mem.h"
@@ -250,15 +251,6 @@ check_decoding(struct server *server, const struct config *cfg,
 
 /* --- publications ---------------------------------------------------- */
 
-static const char *
-plugin_option(const struct config *cfg, const char *name, const char *initial)
-{
-	for (size_t i = 0; i < cfg->plugin_count; i++)
-		if (strcmp(cfg->plugin[i].name, name) == 0)
-			return cfg->plugin[i].value;
-	return initial;
-}
-
 static void
 check_publication(struct server *server, const struct config *cfg,
 				  const char *name, struct report *report)
@@ -280,7 +272,7 @@ check_publication(struct server *server, const struct config *cfg,
 	{
 		report_ok(report, "publication \"%s\"", name);
 		if (rows_bool(rows, 0, 0) &&
-			strcmp(plugin_option(cfg, "truncate", "skip"), "skip") == 0)
+			strcmp(config_plugin_option(cfg, "truncate", "skip"), "skip") == 0)
 		{
 			report_warning(report, "publication \"%s\" publishes truncate, "
 						   "which is not sent (truncate = skip)", name);
@@ -473,16 +465,51 @@ compare_text(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* The topics of all tables, each once. */
 static void
-collect_topics(const struct capture *capture, struct names *topics)
+add_topic(struct names *topics, const char *topic)
+{
+	topics->name = mem_realloc(topics->name,
+							   (topics->count + 1) * sizeof(char *));
+	topics->name[topics->count++] = mem_strdup(topic);
+}
+
+/* Any role may write a message to whatever topic is listed. */
+static void
+add_message_topics(const struct config *cfg, struct names *topics,
+				   struct report *report)
+{
+	const char *rest = config_plugin_option(cfg, "message_topics", NULL);
+	char		glob[TOPIC_NAME_MAX + 1];
+
+	while (message_next_topic(&rest, glob))
+	{
+		if (strpbrk(glob, "*?") == NULL && *glob != '\0')
+			add_topic(topics, glob);
+		else if (*glob != '\0')
+		{
+			report_warning(report, "message_topics lists \"%s\": any role can "
+						   "write to any such topic, and stop the stream by "
+						   "one that does not exist", glob);
+			report_remedy(report, "List exact topics, or take the right to "
+						  "call wal2kafka.emit_message() and "
+						  "pg_logical_emit_message() from PUBLIC.");
+		}
+	}
+}
+
+/* The topics of all tables and messages, each once. */
+static void
+collect_topics(const struct config *cfg, const struct capture *capture,
+			   struct names *topics, struct report *report)
 {
 	size_t		kept = 0;
 
-	topics->count = capture->count;
-	topics->name = mem_alloc((capture->count + 1) * sizeof(char *));
+	*topics = (struct names) {NULL, 0};
 	for (size_t i = 0; i < capture->count; i++)
-		topics->name[i] = mem_strdup(capture->table[i].topic);
+		add_topic(topics, capture->table[i].topic);
+	add_message_topics(cfg, topics, report);
+	if (topics->count == 0)
+		return;
 	qsort(topics->name, topics->count, sizeof(char *), compare_text);
 	for (size_t i = 0; i < topics->count; i++)
 	{
@@ -509,7 +536,7 @@ check_sink(const struct config *cfg, const struct capture *capture,
 	}
 	if (cfg->sink != SINK_KAFKA)
 		return;
-	collect_topics(capture, &topics);
+	collect_topics(cfg, capture, &topics, report);
 	broker_check(cfg, &topics, report);
 	names_free(&topics);
 }

@@ -312,6 +312,16 @@ config_property(const struct config *cfg, const char *name)
 	return NULL;
 }
 
+const char *
+config_plugin_option(const struct config *cfg, const char *name,
+					 const char *initial)
+{
+	for (size_t i = 0; i < cfg->plugin_count; i++)
+		if (strcmp(cfg->plugin[i].name, name) == 0)
+			return cfg->plugin[i].value;
+	return initial;
+}
+
 void
 config_init(struct config *cfg)
 {

@@ -115,6 +115,11 @@ extern void config_free(struct config *cfg);
 extern const char *config_property(const struct config *cfg,
 								   const char *name);
 
+/* The value of a key that goes to the plugin, or "initial". */
+extern const char *config_plugin_option(const struct config *cfg,
+										const char *name,
+										const char *initial);
+
 /* Whether a [kafka] property or the conninfo's password is a secret. */
 extern bool config_is_secret(const char *property);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../plugin/topicname.h"
+#include "../plugin/message.h"
 #include "config.h"
 #include "mem.h"
 #include "names.h"
@@ -99,6 +99,21 @@ check_postgres(const struct config *cfg)
 	return NULL;
 }
 
+static char *
+check_message_topics(const struct config *cfg)
+{
+	const char *topics = config_plugin_option(cfg, "message_topics", NULL);
+	const char *rest = topics != NULL && *topics != '\0' ? topics : NULL;
+	char		glob[TOPIC_NAME_MAX + 1];
+
+	while (message_next_topic(&rest, glob))
+		if (*glob == '\0')
+			return mem_format("\"message_topics\" cannot be \"%s\"; it must "
+							  "be topics with commas between them, in which "
+							  "\"*\" and \"?\" may stand for others", topics);
+	return NULL;
+}
+
 char *
 config_check(const struct config *cfg)
 {
@@ -119,6 +134,6 @@ config_check(const struct config *cfg)
 	for (size_t i = 0; i < cfg->route_count; i++)
 		if ((error = check_route(&cfg->routes[i])) != NULL)
 			return error;
-	return NULL;
+	return check_message_topics(cfg);
 }
 

@@ -193,6 +193,10 @@ test_required(void)
 static void
 test_routes(void)
 {
+	refuses(MINIMUM "[wal2kafka]\nmessage_topics = out,,x\n",
+			"\"message_topics\" cannot be \"out,,x\"", "a topic without a name");
+	refuses(MINIMUM "[wal2kafka]\nmessage_topics = out;x\n",
+			"\"message_topics\" cannot be \"out;x\"", "an illegal topic");
 	refuses(MINIMUM "[route a.b.c]\ntopic = t\n", "[route a.b.c]: not a table",
 			"three names");
 	refuses(MINIMUM "[route \"a]\ntopic = t\n", "not a table",
