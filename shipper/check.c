@@ -264,7 +264,10 @@ check_publication(struct server *server, const struct config *cfg,
 	{
 		char	   *sql = publication_create_sql(server, name, NULL);
 
-		report_problem(report, "publication \"%s\" does not exist", name);
+		if (config_may_lack_publications(cfg))
+			report_warning(report, "publication \"%s\" does not exist", name);
+		else
+			report_problem(report, "publication \"%s\" does not exist", name);
 		report_remedy(report, "%s", sql);
 		free(sql);
 	}

@@ -322,6 +322,13 @@ config_plugin_option(const struct config *cfg, const char *name,
 	return initial;
 }
 
+bool
+config_may_lack_publications(const struct config *cfg)
+{
+	return strcmp(config_plugin_option(cfg, "missing_publication",
+									   "error"), "skip") == 0;
+}
+
 void
 config_init(struct config *cfg)
 {

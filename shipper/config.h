@@ -120,6 +120,9 @@ extern const char *config_plugin_option(const struct config *cfg,
 										const char *name,
 										const char *initial);
 
+/* Whether a missing publication is no mistake. */
+extern bool config_may_lack_publications(const struct config *cfg);
+
 /* Whether a [kafka] property or the conninfo's password is a secret. */
 extern bool config_is_secret(const char *property);
 

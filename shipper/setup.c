@@ -64,6 +64,9 @@ start_publications(struct server *server, const struct config *cfg)
 
 		if (!publication_exists(server, names.name[i], &exists))
 			status = server_status(server);
+		else if (!exists && config_may_lack_publications(cfg))
+			log_warning("publication \"%s\" does not exist: nothing is taken "
+						"by it until it does", names.name[i]);
 		else if (!exists)
 		{
 			char	   *sql = publication_create_sql(server, names.name[i],

@@ -48,7 +48,47 @@ UPDATE part SET k = 2 WHERE id = 1;
 DELETE FROM part;
 SELECT data FROM (SELECT regexp_replace(data, '"lsn":\d+,|"commit_ts":"[^"]*",', '', 'g') AS data
 	FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'publication_names', 'pleaf')) s;
+-- both: the topmost name, the operations of either
+ALTER PUBLICATION pleaf SET (publish = 'insert');
+ALTER PUBLICATION proot SET (publish = 'delete');
+INSERT INTO part VALUES (3, 2, 'three');
+UPDATE part SET v = 'four' WHERE id = 3;
+DELETE FROM part;
+SELECT data::json ->> 'table_name' AS t, data::json -> 'op' AS op
+	FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'publication_names', 'pleaf,proot')
+	WHERE data LIKE '%"3"%';
 SELECT changes('publication_names', 'proot');
+-- what is only inserted needs no identity, and has a key where there is one
+CREATE TABLE pub_ins (id int PRIMARY KEY, v int);
+CREATE TABLE pub_bare (id int, v int);
+ALTER TABLE pub_ins REPLICA IDENTITY NOTHING;
+CREATE PUBLICATION pins FOR TABLE pub_ins, pub_bare, pub_a WITH (publish = 'insert');
+INSERT INTO pub_ins VALUES (1, 1);
+INSERT INTO pub_bare VALUES (1, 1);
+INSERT INTO pub_a VALUES (30);
+DELETE FROM pub_a WHERE id = 30;
+SELECT changes('publication_names', 'pins');
+-- all tables but some: a root stands for its partitions
+SELECT current_setting('server_version_num')::int >= 190000 AS has_except \gset
+\if :has_except
+CREATE PUBLICATION pexcept FOR ALL TABLES EXCEPT (TABLE pub_ins, part);
+CREATE PUBLICATION pexcept2 FOR ALL TABLES EXCEPT (TABLE pub_bare) WITH (publish_via_partition_root);
+INSERT INTO pub_ins VALUES (2, 2);
+INSERT INTO pub_bare VALUES (2, 2);
+INSERT INTO part VALUES (5, 1, 'five');
+SELECT string_agg(data::json ->> 'table_name', ' ' ORDER BY lsn) AS but_two
+	FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'publication_names', 'pexcept') \gset
+SELECT string_agg(data::json ->> 'table_name', ' ' ORDER BY lsn) AS but_one
+	FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'publication_names', 'pexcept2') \gset
+SELECT string_agg(data::json ->> 'table_name', ' ' ORDER BY lsn) AS of_both
+	FROM pg_logical_slot_get_changes('regress', NULL, NULL, 'publication_names', 'pexcept,pexcept2') \gset
+DROP PUBLICATION pexcept, pexcept2;
+\else
+\set but_two pub_bare
+\set but_one 'pub_ins part'
+\set of_both 'pub_ins pub_bare part'
+\endif
+\echo :but_two / :but_one / :of_both
 -- what is missing is named, or contributes nothing until it is there
 INSERT INTO pub_a VALUES (7);
 INSERT INTO pub_b VALUES (7);
@@ -74,7 +114,7 @@ ALTER PUBLICATION pmove DROP TABLE pub_b;
 INSERT INTO pub_b VALUES (22);
 INSERT INTO pub_a VALUES (20);
 SELECT changes('publication_names', 'pmove', 'fields', 'none');
-DROP PUBLICATION pa, "p B", pall, pschema, pleaf, proot, pmove;
-DROP TABLE pub_a, pub_b, pub_c, part;
+DROP PUBLICATION pa, "p B", pall, pschema, pleaf, proot, pmove, pins;
+DROP TABLE pub_a, pub_b, pub_c, pub_ins, pub_bare, part;
 DROP SCHEMA pubs CASCADE;
 SELECT count(*) FROM changes();

@@ -261,6 +261,7 @@ like(
 	qr/publication "late" does not exist at this point.*table "failing", lsn.*\n.*missing_publication = skip/,
 	'with the remedy');
 $late->{options} = { missing_publication => 'skip' };
+$late->{publication} = 'late,later';
 $late->configure($late->config_text);
 $late->start;
 wait_for_slot($node, 'late');
@@ -269,5 +270,51 @@ is_deeply(
 	[ map { $_->{json}{op} } $kafka->records('public.failing') ],
 	[ { Insert => [ '11', '11' ] } ],
 	'with what was published when it was written');
+like(
+	$late->log,
+	qr/warning publication "later" does not exist/,
+	'one that is not there yet is named');
+
+# --- init makes the publication first, whatever is written meanwhile ---
+my $busy = Wal2Kafka::Shipper->new(
+	node => $node,
+	kafka => $kafka,
+	slot => 'busy',
+	publication => 'busy',
+	postgres => { publication_tables => 'public.busy' });
+sql('CREATE TABLE busy (id int PRIMARY KEY); CREATE TABLE done ()');
+$kafka->create_topic('public.busy', 1);
+my $writer = spawn(
+	launch_dir() . '/writer.log', 'psql',
+	'-X', '-d', $node->connstr('postgres'),
+	'-c', <<'EOF');
+DO $$ BEGIN
+	FOR i IN 1 .. 1000000 LOOP
+		INSERT INTO busy VALUES (i);
+		COMMIT;
+		EXIT WHEN EXISTS (SELECT FROM done);
+	END LOOP;
+END $$
+EOF
+
+sub wait_for_rows
+{
+	my ($least) = @_;
+	wait_until("there are $least rows",
+		sub { sql("SELECT count(*) >= $least FROM busy") eq 't' });
+	return;
+}
+wait_for_rows(100);
+$busy->init;
+wait_for_rows(100 + sql('SELECT count(*) FROM busy'));
+sql('INSERT INTO done DEFAULT VALUES');
+is(reap($writer), 0, 'the writer ends');
+$busy->start;
+wait_for_slot($node, 'busy');
+is($busy->stop, 0, 'the publication is older than all that the slot sees');
+my @busy = map { $_->{json}{op}{Insert}[0] } $kafka->records('public.busy');
+is( "$busy[0] $busy[-1]",
+	join(' ', $busy[-1] - $#busy, sql('SELECT max(id) FROM busy')),
+	'every row from there on has arrived');
 
 done_testing();
