@@ -17,6 +17,10 @@
 #	- a rewrite (ALTER TYPE, volatile default): that one column is copied again,
 #	  all others must be equal at that point (Copy::recopy).
 # Each is counted, and the story holds the counts to a ceiling.
+#
+# Two cases in five go through publications: the copy then equals what row
+# filters and column lists let see of the tables that are in them, partitions
+# under their own names or as their root.
 package Wal2Kafka::Generator;
 
 use strict;
@@ -47,12 +51,26 @@ my %may_fail = map { $_ => 1 } qw(55P03 23505 23502 23514 21000);
 my %may_fail_as = (
 	42804 => qr/ ATTACH PARTITION /,    # it was altered meanwhile
 	54000 => qr/ INDEX | ADD PRIMARY KEY /,    # of a large value
+	'2BP01' => qr/ DROP COLUMN /,              # a publication needs it
+	'0A000' => qr/ TYPE /,                     # likewise
+	# by its publications the table needs another identity
+	'55000' => qr/UPDATE|DELETE/,
+	'42P10' => qr/UPDATE|DELETE/,
 );
+
+# Row filters over a column of each of these types, % in its place.
+my %filters = (
+	bool => [ '%', 'NOT % OR % IS NULL' ],
+	(map { $_ => [ '% > 0', '% < 10 OR % IS NULL', '% <> 1' ] } qw(int2 int4 int8 numeric numeric_2 float8)),
+	(map { $_ => [ 'length(%) < 8', 'length(%) >= 5', "% > 'b' OR % IS NULL" ] } qw(text varchar)),
+	date => [ "% > '1500-01-01'" ],
+	uuid => [ "% < '80000000-0000-0000-0000-000000000000'" ],
+	bytea => [ 'length(%) > 3' ]);
 
 sub new
 {
 	my ($class, %self) = @_;
-	my $self = bless { %self, ops => [], counts => {}, seen => {} }, $class;
+	my $self = bless { %self, ops => [], counts => {}, publications => [] }, $class;
 	my $node = $self->{node} = new_server($self->{name} // 'generator',
 		conf => "autovacuum = off\nmax_prepared_transactions = 10\nfsync = off\n"
 		  . "logical_decoding_work_mem = 64kB\n");
@@ -66,7 +84,7 @@ CREATE FUNCTION gen.hex(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 	SELECT encode(convert_to(t, 'UTF8'), 'hex') $$;
 CREATE FUNCTION gen.junk(seed int, size int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 	SELECT substr(string_agg(md5(seed || ':' || i), ''), 1, size) FROM generate_series(0, size / 32) i $$;
-CREATE FUNCTION gen.describe(t oid) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION gen.describe(t oid, publications text[]) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN QUERY SELECT concat_ws('|', 'T', gen.hex(nspname), gen.hex(relname), relkind, relispartition)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = t;
@@ -77,6 +95,12 @@ BEGIN
 			(SELECT string_agg(gen.hex(attname), ',' ORDER BY o) FROM unnest(x.indkey::int2[]) WITH ORDINALITY u(k, o)
 				JOIN pg_attribute a ON a.attrelid = t AND a.attnum = k))
 		FROM pg_index x JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = t AND indisunique ORDER BY indexrelid;
+	-- a column list is the same in all publications
+	RETURN QUERY WITH RECURSIVE up(relid) AS (SELECT t UNION ALL SELECT inhparent FROM pg_inherits JOIN up ON inhrelid = relid)
+		SELECT concat_ws('|', 'P', coalesce((SELECT string_agg(gen.hex(attname), ',') FROM pg_attribute
+				WHERE attrelid = prrelid AND attnum = ANY (prattrs::int2[])), ''))
+		FROM up JOIN pg_publication_rel ON prrelid = relid JOIN pg_publication p ON p.oid = prpubid
+		WHERE pubname = ANY (publications) ORDER BY pubname;
 	-- pg_partition_tree() would wait for locks
 	RETURN QUERY WITH RECURSIVE tree(relid) AS (SELECT t UNION ALL SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = relid)
 		SELECT concat_ws('|', 'L', c.oid, gen.hex(nspname), gen.hex(relname), relreplident)
@@ -105,6 +129,8 @@ sub execute
 {
 	my ($self, $s, $sql) = @_;
 	my $ok = $s->run($sql);
+	# psql 18 does not tell what went wrong within a COPY
+	$s->{state} = '55P03' if !$ok && $s->{state} eq '' && $sql =~ /^COPY /;
 	push @{ $self->{log} }, "$s->{name}: $sql" . ($ok ? '' : "   -- $s->{state}");
 	return $ok;
 }
@@ -197,7 +223,8 @@ sub describe
 	my ($self, $s, $oid) = @_;
 	my $t = { oid => $oid, cols => [], unique => [], pk => [], leaves => [], replident => [] };
 
-	$s->run("SELECT gen.describe($oid)") or die "describe: $s->{state}\n";
+	$s->run("SELECT gen.describe($oid, ARRAY[" . join(', ', map { quote($_) } @{ $self->{publications} }) . ']::text[])')
+	  or die "describe: $s->{state}\n";
 	for (@{ $s->{rows} })
 	{
 		my ($what, @f) = split /\|/, $_, -1;
@@ -218,6 +245,11 @@ sub describe
 			$t->{pk} = \@cols if $f[1] =~ /^t/;
 			$t->{replident} = \@cols if $f[2] =~ /^t/;
 		}
+		elsif ($what eq 'P')
+		{
+			$t->{published} = 1;
+			$t->{list} = { map { unhex($_) => 1 } split /,/, $f[0] } if $f[0] ne '';
+		}
 		else
 		{
 			push @{ $t->{leaves} }, { oid => $f[0], schema => unhex($f[1]), name => unhex($f[2]), identity => $f[3] };
@@ -225,13 +257,36 @@ sub describe
 	}
 	return if !$t->{kind} || !@{ $t->{leaves} };
 	$t->{identity} = $t->{leaves}[0]{identity};
+	$t->{shown} = [ map { $_->{name} } grep { $self->shows($t, $_) } @{ $t->{cols} } ];
 	$t->{key} = $t->{identity} eq 'i' ? $t->{replident} : $t->{identity} eq 'n' ? [] : $t->{pk};
+	# half a key is none
+	my %shown = map { $_ => 1 } @{ $t->{shown} };
+	$t->{key} = [] if grep { !$shown{$_} } @{ $t->{key} };
 	$t->{blind} = $t->{identity} ne 'f' && !@{ $t->{key} };
-	$t->{shown} = [ map { $_->{name} } grep { $self->shows($_) } @{ $t->{cols} } ];
+	$t->{published} ||= !@{ $self->{publications} };
 	return $t;
 }
 
-sub shows { my ($self, $col) = @_; return $col->{generated} eq '' || $self->{options}{generated} eq 'stored'; }
+sub shows
+{
+	my ($self, $t, $col) = @_;
+	return 0 if $t->{list} && !$t->{list}{ $col->{name} };
+	return $col->{generated} eq '' || $self->{options}{generated} eq 'stored';
+}
+
+# What of a table there are copies of: its leaves, or the table as their root.
+sub copied
+{
+	my ($self, $t) = @_;
+	return if !$t->{published};
+	return $self->{via_root} ? $t : @{ $t->{leaves} };
+}
+
+sub is_copied
+{
+	my ($self, $t, $oid) = @_;
+	return scalar grep { $_->{oid} == $oid } $self->copied($t);
+}
 
 sub any_table
 {
@@ -243,27 +298,47 @@ sub any_table
 sub on_copies
 {
 	my ($self, $t, $code) = @_;
-	my @leaves = map { [ @$_{qw(schema name)} ] } @{ $t->{leaves} };
-	return sub { my ($copy) = @_; $code->($copy, $copy->table(@$_)) for @leaves; };
+	my @copied = map { [ @$_{qw(schema name)} ] } $self->copied($t);
+	return sub { my ($copy) = @_; $code->($copy, $copy->table(@$_)) for @copied; };
 }
 
-# The same with the rows of each leaf as they are now.
+# The row filters of all publications.  A matter of its own, for it takes locks.
+sub filter_of
+{
+	my ($self, $s, $t) = @_;
+	return 'true' if !@{ $self->{publications} };
+	my $rows = $s->copy_rows("SELECT '(' || coalesce(pg_get_expr(prqual, prrelid), 'true') || ')' FROM pg_publication_rel"
+		. " JOIN pg_publication p ON p.oid = prpubid WHERE prrelid = $t->{oid} ORDER BY pubname")
+	  // die "could not read the filters: $s->{state}\n";
+	return join(' OR ', map { $_->[0] } @$rows) || 'true';
+}
+
+# What a copy of the table shows now.
+sub rows_of
+{
+	my ($self, $s, $t) = @_;
+	my $where = $self->filter_of($s, $t);
+	return $s->copy_rows('SELECT ' . idents(@{ $t->{shown} }) . " FROM $t->{q} WHERE $where")
+	  // die "could not read the rows: $s->{state}\n";
+}
+
+# The same with the rows of each as they are now.
 sub with_rows
 {
 	my ($self, $s, $t, $code) = @_;
-	my %rows;
-	for my $leaf (@{ $t->{leaves} })
-	{
-		my $cols = $self->describe($s, $leaf->{oid})->{shown};
-		$rows{ $leaf->{oid} } = $s->copy_rows('SELECT ' . idents(@$cols)
-			. ' FROM ONLY ' . ident($leaf->{schema}) . '.' . ident($leaf->{name}))
-		  // die "could not read the rows: $s->{state}\n";
-	}
-	my @leaves = map { [ @$_{qw(schema name oid)} ] } @{ $t->{leaves} };
-	return sub {
-		my ($copy) = @_;
-		$code->($copy, $copy->table(@$_[ 0, 1 ]), $rows{ $_->[2] }) for @leaves;
-	};
+	my @copied = map {
+		my $as = $self->describe($s, $_->{oid});
+		[ @$as{qw(schema name)}, $self->rows_of($s, $as) ]
+	} $self->copied($t);
+	return sub { my ($copy) = @_; $code->($copy, $copy->table(@$_[ 0, 1 ]), $_->[2]) for @copied; };
+}
+
+# After a change of the identity.
+sub new_identity
+{
+	my ($self, $s, $t) = @_;
+	my $now = $self->describe($s, $t->{oid});
+	return $self->on_copies($now, sub { $_[0]->set_identity($_[1], $now->{blind}, @{ $now->{key} }) });
 }
 
 # --- making tables ---
@@ -333,7 +408,7 @@ sub make_table
 		@leaves = @leaf;
 	}
 	my $identity = $shape eq 'pk' ? any('', '', 'FULL') : $shape eq 'unique' ? any('USING INDEX', 'FULL')
-	  : $partitioned || chance(0.7) ? 'FULL' : any('', 'NOTHING');
+	  : $partitioned || chance(0.5) ? 'FULL' : any('', 'NOTHING');
 	if ($identity eq 'USING INDEX')
 	{
 		push @statements, "DO \$gen\$ BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', "
@@ -341,6 +416,10 @@ sub make_table
 		  . quote($q) . "::regclass)); END \$gen\$";
 	}
 	elsif ($identity) { push @statements, "ALTER TABLE $_ REPLICA IDENTITY $identity" for @leaves; }
+
+	push @statements, $self->publish($q, !$partitioned, $shape eq 'none' ? [] : \@key, $identity eq 'FULL',
+		grep { $_->{type} } @all)
+	  if @{ $self->{publications} } && chance(0.9);
 
 	my $oid;
 	$self->together($s, $partitioned ? 'ddl: create partitioned table' : 'ddl: create table', \@statements, sub {
@@ -355,12 +434,44 @@ sub created
 {
 	my ($self, $s, $oid) = @_;
 	my $t = $self->describe($s, $oid);
-	my @leaves = map { $self->describe($s, $_->{oid}) } @{ $t->{leaves} };
-	return sub {
-		my ($copy) = @_;
-		$copy->create($_->{schema}, $_->{name}, cols => [ @{ $_->{shown} } ], key => [ @{ $_->{key} } ], blind => $_->{blind})
-		  for @leaves;
-	};
+	my @copied = map {
+		my $as = $self->describe($s, $_->{oid});
+		[ $as->{schema}, $as->{name}, cols => $as->{shown}, key => $as->{key}, blind => $as->{blind},
+			first => $self->rows_of($s, $as) ]
+	} $self->copied($t);
+	return sub { my ($copy) = @_; $copy->create(@$_) for @copied; };
+}
+
+sub forgotten
+{
+	my ($self, $t) = @_;
+	return $self->on_copies($t, sub { $_[0]->drop($_[1]{schema}, $_[1]{name}) });
+}
+
+# Into one publication or both, perhaps not all rows, perhaps not all columns.
+sub publish
+{
+	my ($self, $q, $plain, $key, $full, @cols) = @_;
+	my @filtered = grep { $_->{type} && $filters{ $_->{type} } } $full ? @cols : @$key;
+	my %key = map { $_->{name} => 1 } @$key;
+	my @listed = grep { $key{ $_->{name} } || chance(0.6) } @cols;
+	my $whole = $plain || $self->{via_root};
+	my $list = $whole && !$full && @listed && chance(0.4) ? ' (' . idents(map { $_->{name} } @listed) . ')' : '';
+	my @publications = any([0], [1], [ 0, 1 ]);
+
+	$self->count('publication', @{ $publications[0] } == 2 ? 'two' : 'one');
+	$self->count('publication', 'column list') if $list;
+	return map {
+		my $filter = '';
+		if (@filtered && $whole && chance(0.6))
+		{
+			my $col = any(@filtered);
+			$filter = ' WHERE (' . any(@{ $filters{ $col->{type} } }) . ')';
+			$filter =~ s/%/ident($col->{name})/ge;
+			$self->count('publication', 'row filter');
+		}
+		'ALTER PUBLICATION ' . ident($self->{publications}[$_]) . " ADD TABLE $q$list$filter"
+	} @{ $publications[0] };
 }
 
 sub storage
@@ -483,6 +594,7 @@ my @dml = (
 	} ],
 	[ 3, 'truncate', sub {
 		my ($self, $s, $t) = @_;
+		return if $t->{part} && @{ $self->{publications} };
 		$self->together($s, 'statement: truncate', ["TRUNCATE $t->{q}" . any('', ' CASCADE', ' RESTART IDENTITY')],
 			sub { $self->on_copies($t, sub { my ($copy, $table) = @_; $copy->truncate($table); }) });
 		return;
@@ -553,7 +665,7 @@ my @ddl = (
 		my ($self, $s, $t) = @_;
 		my $col = { %{ $self->new_column(type_names()) }, notnull => 0 };
 		return [ "ALTER TABLE $t->{q} ADD COLUMN " . column_sql($col) ],
-		  sub { $self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, undef) }) };
+		  $t->{list} ? sub { } : sub { $self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, undef) }) };
 	} ],
 	[ 8, 'add column with a constant default', sub {
 		my ($self, $s, $t) = @_;
@@ -561,12 +673,12 @@ my @ddl = (
 		my $value = value($col->{type});
 		my $text = $s->copy_rows("SELECT $value\::$col->{sql}") // return;
 		return [ "ALTER TABLE $t->{q} ADD COLUMN " . column_sql($col) . " DEFAULT $value" ],
-		  sub { $self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, $text->[0][0]) }) };
+		  $t->{list} ? sub { } : sub { $self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, $text->[0][0]) }) };
 	} ],
 	[ 3, 'add column with a volatile default', sub {
 		my ($self, $s, $t) = @_;
 		my $name = odd_name('v');
-		return [ "ALTER TABLE $t->{q} ADD COLUMN " . ident($name) . ' text DEFAULT clock_timestamp()::text' ], sub {
+		return [ "ALTER TABLE $t->{q} ADD COLUMN " . ident($name) . ' text DEFAULT clock_timestamp()::text' ], $t->{list} ? sub { } : sub {
 			$self->with_rows($s, $t, sub {
 				my ($copy, $table, $rows) = @_;
 				$copy->add_column($table, $name, undef);
@@ -581,14 +693,14 @@ my @ddl = (
 		return if @{ $t->{cols} } < 3 || (grep { $_->{generated} } @{ $t->{cols} }) && !$col->{generated};
 		return if $t->{kind} eq 'p' && !@{ $t->{pk} };
 		return [ "ALTER TABLE $t->{q} DROP COLUMN " . ident($col->{name}) ],
-		  !$self->shows($col) ? sub { } : sub { $self->on_copies($t, sub { $_[0]->drop_column($_[1], $col->{name}) }) };
+		  !$self->shows($t, $col) ? sub { } : sub { $self->on_copies($t, sub { $_[0]->drop_column($_[1], $col->{name}) }) };
 	} ],
 	[ 7, 'rename column', sub {
 		my ($self, $s, $t) = @_;
 		my $col = any(@{ $t->{cols} }) // return;
 		my $to = odd_name('r');
 		return [ "ALTER TABLE $t->{q} RENAME COLUMN " . ident($col->{name}) . ' TO ' . ident($to) ],
-		  !$self->shows($col) ? sub { } : sub { $self->on_copies($t, sub { $_[0]->rename_column($_[1], $col->{name}, $to) }) };
+		  !$self->shows($t, $col) ? sub { } : sub { $self->on_copies($t, sub { $_[0]->rename_column($_[1], $col->{name}, $to) }) };
 	} ],
 	[ 7, 'change type', sub {
 		my ($self, $s, $t) = @_;
@@ -606,18 +718,20 @@ my @ddl = (
 	} ],
 	[ 6, 'rename table', sub {
 		my ($self, $s, $t) = @_;
-		my $leaf = any(@{ $t->{leaves} });
+		my $leaf = any(@{ $t->{leaves} }, $t);
 		my $to = odd_name('n');
 		return [ 'ALTER TABLE ' . ident($leaf->{schema}) . '.' . ident($leaf->{name}) . ' RENAME TO ' . ident($to) ],
-		  sub { sub { $_[0]->rename($leaf->{schema}, $leaf->{name}, $leaf->{schema}, $to) } };
+		  !$self->is_copied($t, $leaf->{oid}) ? sub { }
+		  : sub { sub { $_[0]->rename($leaf->{schema}, $leaf->{name}, $leaf->{schema}, $to) } };
 	} ],
 	[ 4, 'move to another schema', sub {
 		my ($self, $s, $t) = @_;
-		my $leaf = any(@{ $t->{leaves} });
+		my $leaf = any(@{ $t->{leaves} }, $t);
 		my $to = $self->schema_name($s, any(@{ $self->{schemas} }));
 		return if $to eq $leaf->{schema};
 		return [ 'ALTER TABLE ' . ident($leaf->{schema}) . '.' . ident($leaf->{name}) . ' SET SCHEMA ' . ident($to) ],
-		  sub { sub { $_[0]->rename($leaf->{schema}, $leaf->{name}, $to, $leaf->{name}) } };
+		  !$self->is_copied($t, $leaf->{oid}) ? sub { }
+		  : sub { sub { $_[0]->rename($leaf->{schema}, $leaf->{name}, $to, $leaf->{name}) } };
 	} ],
 	[ 3, 'rename schema', sub {
 		my ($self, $s) = @_;
@@ -632,11 +746,9 @@ my @ddl = (
 		my $index = $whole && first { my %in = map { $_ => 1 } @{ $_->{cols} };
 			!grep { $in{ $_->{name} } && !$_->{notnull} } @{ $t->{cols} } } @{ $t->{unique} };
 		my $to = any('FULL', @{ $t->{pk} } || $whole ? 'DEFAULT' : (), $index ? ('USING INDEX') x 2 : (), $whole ? 'NOTHING' : ());
-		my ($key, $blind) = $to eq 'NOTHING' ? ([], 1) : $to eq 'USING INDEX' ? ($index->{cols}, 0)
-		  : ($t->{pk}, $to eq 'DEFAULT' && !@{ $t->{pk} });
 		return [ map { 'ALTER TABLE ' . ident($_->{schema}) . '.' . ident($_->{name}) . " REPLICA IDENTITY $to"
 				. ($to eq 'USING INDEX' ? ' ' . ident($index->{name}) : '') } @{ $t->{leaves} } ],
-		  sub { $self->on_copies($t, sub { $_[0]->set_identity($_[1], $blind, @$key) }) };
+		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 3, 'unique index as identity', sub {
 		my ($self, $s, $t) = @_;
@@ -646,23 +758,22 @@ my @ddl = (
 		my $name = odd_name('i');
 		return [ 'CREATE UNIQUE INDEX ' . ident($name) . " ON $t->{q} (" . ident($col->{name}) . ')',
 			"ALTER TABLE $t->{q} REPLICA IDENTITY USING INDEX " . ident($name) ],
-		  sub { $self->on_copies($t, sub { $_[0]->set_identity($_[1], 0, $col->{name}) }) };
+		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 3, 'drop primary key', sub {
 		my ($self, $s, $t) = @_;
 		return if $t->{kind} ne 'r' || $t->{part} || !@{ $t->{pk} } || $t->{identity} eq 'i';
 		return [ "DO \$gen\$ BEGIN EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', " . quote($t->{q})
 			. ", (SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = $t->{oid} AND contype = 'p')); END \$gen\$" ],
-		  sub { $self->on_copies($t, sub { $_[0]->set_identity($_[1], $t->{identity} ne 'f') }) };
+		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 3, 'add primary key', sub {
 		my ($self, $s, $t) = @_;
 		return if $t->{kind} ne 'r' || $t->{part} || @{ $t->{pk} } || $t->{identity} eq 'i';
 		my %can = map { $_ => 1 } key_types();
 		my $col = any(grep { $can{ $_->{type} // '' } && $_->{notnull} && !$_->{generated} } @{ $t->{cols} }) // return;
-		my $blind = $t->{identity} eq 'n';
 		return [ "ALTER TABLE $t->{q} ADD PRIMARY KEY (" . ident($col->{name}) . ')' ],
-		  sub { $self->on_copies($t, sub { $_[0]->set_identity($_[1], $blind, $blind ? () : $col->{name}) }) };
+		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 5, 'detach or attach a partition', sub {
 		my ($self, $s, $t) = @_;
@@ -672,12 +783,14 @@ my @ddl = (
 		if (defined $child && (my $c = $self->describe($s, $child)))
 		{
 			return if $c->{part};
-			return [ "ALTER TABLE $t->{q} ATTACH PARTITION $c->{q} FOR VALUES WITH (MODULUS 2, REMAINDER 0)" ], sub { undef };
+			return [ "ALTER TABLE $t->{q} ATTACH PARTITION $c->{q} FOR VALUES WITH (MODULUS 2, REMAINDER 0)" ],
+			  sub { $self->moved_partition($s, $t, $child, 1) };
 		}
 		my $leaf = $t->{leaves}[0];
 		$self->{detached}{$key} = $leaf->{oid};
 		push @{ $self->{oids} }, $leaf->{oid};
-		return [ "ALTER TABLE $t->{q} DETACH PARTITION " . ident($leaf->{schema}) . '.' . ident($leaf->{name}) ], sub { undef };
+		return [ "ALTER TABLE $t->{q} DETACH PARTITION " . ident($leaf->{schema}) . '.' . ident($leaf->{name}) ],
+		  sub { $self->moved_partition($s, $t, $leaf->{oid}, 0) };
 	} ],
 	[ 3, 'drop table and create it again', sub {
 		my ($self, $s, $t) = @_;
@@ -688,13 +801,29 @@ my @ddl = (
 			$s->run('SELECT ' . quote($t->{q}) . '::regclass::oid') or die "regclass: $s->{state}\n";
 			push @{ $self->{oids} }, $s->{rows}[0];
 			my $create = $self->created($s, $s->{rows}[0]);
-			return sub { my ($copy) = @_; $copy->drop($t->{schema}, $t->{name}); $create->($copy); };
+			my $forget = $self->forgotten($t);
+			return sub { my ($copy) = @_; $forget->($copy); $create->($copy); };
 		};
 	} ],
 	[ 2, 'drop table', sub {
 		my ($self, $s, $t) = @_;
 		return if $t->{kind} ne 'r' || $t->{part} || @{ $self->{oids} } < 2;
-		return [ "DROP TABLE $t->{q}" ], sub { sub { $_[0]->drop($t->{schema}, $t->{name}) } };
+		return [ "DROP TABLE $t->{q}" ], sub { $self->forgotten($t) };
+	} ],
+	[ 6, 'into or out of a publication', sub {
+		my ($self, $s, $t) = @_;
+		return if !@{ $self->{publications} } || $t->{part};
+		# or what others have not committed would be before and behind it
+		my @statements = "LOCK TABLE $t->{q} IN ACCESS EXCLUSIVE MODE";
+		push @statements, map { 'ALTER PUBLICATION ' . ident($_) . " DROP TABLE $t->{q}" } $self->publications_with($s, $t);
+		my %key = map { $_ => 1 } @{ $t->{key} };
+		push @statements, $self->publish($t->{q}, $t->{kind} eq 'r', [ grep { $key{ $_->{name} } } @{ $t->{cols} } ],
+			$t->{identity} eq 'f', writable($t)) if !$t->{published} || chance(0.5);
+		my $forget = $self->forgotten($t);
+		return \@statements, sub {
+			my $create = $self->created($s, $t->{oid});
+			return sub { $forget->($_[0]); $create->($_[0]); };
+		};
 	} ],
 	[ 3, 'storage and defaults', sub {
 		my ($self, $s, $t) = @_;
@@ -719,6 +848,30 @@ my @ddl = (
 		return;
 	} ],
 );
+
+sub publications_with
+{
+	my ($self, $s, $t) = @_;
+	$s->run('SELECT gen.hex(pubname) FROM pg_publication p JOIN pg_publication_rel ON prpubid = p.oid'
+		. " WHERE prrelid = $t->{oid} ORDER BY pubname") or die "publications: $s->{state}\n";
+	return map { unhex($_) } @{ $s->{rows} };
+}
+
+# A partition comes or goes: where the table is published, so are its rows.
+sub moved_partition
+{
+	my ($self, $s, $t, $oid, $comes) = @_;
+	return if !@{ $self->{publications} } || !$t->{published};
+	my $leaf = $self->describe($s, $oid);
+	if (!$self->{via_root})
+	{
+		return $self->created($s, $oid) if $comes;
+		return sub { $_[0]->drop($leaf->{schema}, $leaf->{name}) };
+	}
+	my $where = $self->filter_of($s, $t);
+	my $rows = $s->copy_rows('SELECT ' . idents(@{ $t->{shown} }) . " FROM $leaf->{q} WHERE $where") // die "rows: $s->{state}\n";
+	return $self->on_copies($t, sub { $_[0]->move_rows($_[1], $rows, $comes) });
+}
 
 sub schema_name
 {
@@ -758,12 +911,18 @@ sub random_dml
 sub random_ddl
 {
 	my ($self, $s) = @_;
-	my $t = $self->any_table($s) // return;
 	my (undef, $kind, $make) = @{ chance(0.3) ? $self->in_turn('ddl', @ddl) : pick(@ddl) };
-	my ($statements, $op) = $make->($self, $s, $t);
-	return if !$statements;
-	return if $t->{part} && $kind !~ /^(?:rename table|move|rename schema|storage)/;
-	return $self->together($s, "ddl: $kind", $statements, $op);
+
+	# the first table that it suits
+	for my $oid (map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ rand, $_ ] } @{ $self->{oids} })
+	{
+		my $t = $self->describe($s, $oid) // next;
+		next if $t->{part} && $kind !~ /^(?:rename table|move|rename schema|storage)/;
+		my ($statements, $op) = $make->($self, $s, $t);
+		return $self->together($s, "ddl: $kind", $statements, $op) if $statements;
+		return if $kind =~ /^(?:create|rewrite)/;
+	}
+	return;
 }
 
 # --- transactions ---
@@ -852,6 +1011,7 @@ sub workload
 
 	srand($self->{seed} * 7919 + int($number / BATCH) + 1_000_000_000);
 	$self->{options} = { generated => chance(0.35) ? 'stored' : 'none', key_change => chance(0.25) ? 'update' : 'split' };
+	$self->choose_publications(int($number / BATCH));
 	srand($self->{seed} * 100_003 + $number);
 	Wal2Kafka::Generator::Types::restart_names();
 	@$self{qw(oids schemas prepared detached turn first_op)} = ([], [], [], {}, {}, scalar @{ $self->{ops} });
@@ -880,6 +1040,22 @@ sub workload
 		$self->finish($_, any(('COMMIT') x 4, 'ROLLBACK')) if $_->{in_transaction};
 	}
 	$self->execute($a, "COMMIT PREPARED '$_'") for splice @{ $self->{prepared} };
+	return;
+}
+
+# Made before anything that they publish.
+sub choose_publications
+{
+	my ($self, $batch) = @_;
+	my @names = ("$batch a", "$batch \"b\"");
+
+	$self->{publications} = $batch % 5 == 1 || $batch % 5 == 3 ? \@names : [];
+	$self->{via_root} = $batch % 5 == 3;
+	return if !@{ $self->{publications} };
+	@{ $self->{options} }{qw(generated publication_names)} = ('none', idents(@names));
+	return if $self->{made}{$batch}++;
+	$self->must_run('CREATE PUBLICATION ' . ident($_) . ($_ eq $names[0] ? ' FOR TABLE gen.log' : '')
+		. ' WITH (publish_via_partition_root = ' . ($self->{via_root} ? 'true' : 'false') . ')') for @names;
 	return;
 }
 
@@ -946,7 +1122,7 @@ sub take
 {
 	my ($self, $copy, $record, $told) = @_;
 	my $json = read_json($record->{value});
-	my ($op, $rows) = check_record($json, $record);
+	my ($op, $rows) = check_record($json, $record, scalar @{ $self->{publications} });
 	my $table = $copy->table($json->{schema}, $json->{table_name});
 	my ($lsn, $seq) = @{ $self->{last} // [ 0, 0 ] };
 
@@ -990,22 +1166,25 @@ sub check_columns
 	return;
 }
 
-# Every table of the source, and no other.
+# Every table of the source that is captured, and no other.
 sub compare
 {
 	my ($self, $copy) = @_;
 	my %copies = map { ("$_->{schema}\0$_->{name}" => $_) } $copy->tables;
+	my %source;
 
 	delete $copies{"gen\0log"};
-	for ($self->must_run("SELECT gen.hex(nspname) || '|' || gen.hex(relname) FROM pg_class c"
-		. " JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND n.oid IN ("
-		. join(', ', map { $_->{oid} } @{ $self->{schemas} }) . ') ORDER BY c.oid'))
+	for my $oid ($self->must_run("SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+		. ' AND relnamespace IN (' . join(', ', map { $_->{oid} } @{ $self->{schemas} }) . ')'))
 	{
-		my ($schema, $name) = map { unhex($_) } split /\|/;
-		my $table = delete $copies{"$schema\0$name"} // die "no copy of \"$schema\".\"$name\"\n";
-		my $rows = $self->{reader}->copy_rows('SELECT ' . idents(@{ $table->{cols} })
-			. ' FROM ONLY ' . ident($schema) . '.' . ident($name)) // die "could not read \"$name\"\n";
-		$copy->compare($table, $rows, @{ $table->{cols} });
+		my $t = $self->describe($self->{reader}, $oid) // next;
+		$source{ $_->{oid} } = 1 for $self->copied($t);
+	}
+	for my $t (map { $self->describe($self->{reader}, $_) } sort { $a <=> $b } keys %source)
+	{
+		my $table = delete $copies{"$t->{schema}\0$t->{name}"} // die "no copy of $t->{q}\n";
+		die "$t->{q}: other columns\n" if "@{ $t->{shown} }" ne "@{ $table->{cols} }";
+		$copy->compare($table, $self->rows_of($self->{reader}, $t), @{ $table->{cols} });
 		$self->count('case', 'tables compared');
 	}
 	die 'tables that are not in the source: ' . join(', ', sort keys %copies) . "\n" if %copies;
@@ -1048,11 +1227,12 @@ sub expected
 		ddl => [ 1, 'create table', 'create partitioned table', map { $_->[1] } @ddl ],
 		transaction => [ 2, 'begin', 'commit', 'rollback', 'prepare', 'commit prepared', 'rollback prepared',
 			map { "${_}savepoint" } '', 'release ', 'rollback to ' ],
-		identity => [ 8, 'full', 'full without a key', 'key', 'none' ],
+		identity => [ 4, 'full', 'full without a key', 'key', 'none' ],
 		record => [ 1, 'Insert', 'Update', 'Delete', 'Delete of a key change', 'Insert of a key change',
 			'Update without unchanged values' ],
 		notice => [ 2, 'truncate skipped', 'no identity' ],
-		case => [ 100, 'tables compared', 'records compared with a walsender' ]);
+		publication => [ 2, 'one', 'two', 'row filter', 'column list' ],
+		case => [ 80, 'tables compared', 'records compared with a walsender' ]);
 	return %kinds;
 }
 

@@ -125,7 +125,11 @@ sub create
 	my ($self, $schema, $name, %table) = @_;
 	my $id = $self->id($schema, $name);
 	die "the copy has table \"$schema\".\"$name\"\n" if $self->{tables}{$id};
-	$self->{tables}{$id} = { schema => $schema, name => $name, rows => [], unmatched => [], %table };
+	# the lists of an operation are used again by the next copy
+	$self->{tables}{$id} = {
+		schema => $schema, name => $name, unmatched => [], blind => $table{blind},
+		cols => [ @{ $table{cols} } ], key => [ @{ $table{key} } ],
+		rows => [ map { { pairs($table{cols}, $_) } } @{ $table{first} // [] } ] };
 	return;
 }
 
@@ -233,6 +237,18 @@ sub recopy
 	$self->compare($table, $rows, grep { !$changed{$_} } @{ $table->{cols} });
 	$table->{rows} = [ map { { pairs($table->{cols}, $_) } } @$rows ];
 	$self->count('tables copied again after a rewrite');
+	return;
+}
+
+# Rows that come or go with a partition.
+sub move_rows
+{
+	my ($self, $table, $rows, $come) = @_;
+	for (map { { pairs($table->{cols}, $_) } } @$rows)
+	{
+		if ($come) { push @{ $table->{rows} }, $_; next; }
+		splice @{ $table->{rows} }, $self->find({ %$table, key => [] }, $_, 1), 1;
+	}
 	return;
 }
 

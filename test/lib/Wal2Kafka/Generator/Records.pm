@@ -194,10 +194,11 @@ sub quote_json
 	return "\"$text\"";
 }
 
-# Everything that must hold of a record by itself.
+# Everything that must hold of a record by itself.  With row filters an Insert
+# may be an update of a row that was not seen.
 sub check_record
 {
-	my ($json, $envelope, $generous) = @_;
+	my ($json, $envelope, $filtered) = @_;
 	my ($op, $more) = ref $json->{op} eq 'HASH' ? %{ $json->{op} } : ();
 	my $cols = $json->{col_names};
 
@@ -222,13 +223,13 @@ sub check_record
 	must($json->{table_name} eq $envelope->{table}{name}, 'table as announced');
 	must($json->{schema} eq $envelope->{table}{schema}, 'schema as announced');
 	must($json->{commit_ts} =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, 'commit_ts');
-	check_extras($json, $op, $more, $envelope);
+	check_extras($json, $op, $more, $envelope, $filtered);
 	return ($op, $more);
 }
 
 sub check_extras
 {
-	my ($json, $op, $rows, $envelope) = @_;
+	my ($json, $op, $rows, $envelope, $filtered) = @_;
 	my $cols = $json->{col_names};
 	my $key  = $json->{key};
 	my %has  = map { $_ => 1 } @$cols;
@@ -245,7 +246,7 @@ sub check_extras
 	{
 		must(is_names($json->{unchanged}) && @{ $json->{unchanged} }, 'unchanged');
 		must(!(grep { $has{$_} } @{ $json->{unchanged} }), 'unchanged is in col_names');
-		must($op eq 'Update' || ($op eq 'Insert' && $json->{key_change}), "unchanged in $op");
+		must($op eq 'Update' || ($op eq 'Insert' && ($json->{key_change} || $filtered)), "unchanged in $op");
 	}
 	must($identity =~ /^(?:full|key|none)$/ && ($op ne 'Insert' || $identity eq 'full'), 'identity');
 	must($identity ne 'none' || !(grep { defined } @$old), 'identity none, yet OLD has values');
