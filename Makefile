@@ -7,6 +7,10 @@
 #	make check         every test on the default server, and the regression
 #	                   tests on all other majors
 #	make check-all     every test on every major
+#	make check-long    what takes hours: chaos, mutants, thousands of generated
+#	                   cases, fuzzing, a server with assertions, valgrind
+#	make chaos, make mutants
+#	                   one of these alone
 #	make plugin, make shipper, make install-plugin, make install-shipper
 #	                   one of the two alone
 
@@ -58,6 +62,12 @@ check:
 check-all:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --all
 
+check-long:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long
+
+chaos mutants:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long $@
+
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)demo/run'
 
@@ -65,4 +75,4 @@ help:
 	@sed -n 's/^#	//p' '$(firstword $(MAKEFILE_LIST))'
 
 .PHONY: all plugin shipper install install-plugin install-shipper uninstall \
-	clean check check-all demo help
+	clean check check-all check-long chaos mutants demo help
