@@ -232,7 +232,9 @@ refuse_disagreement(Relation relation, const Publication *first,
 
 /*
  * A publication without a list stands for all columns, so that a list of all
- * of them agrees with it.
+ * of them agrees with it.  pgoutput also refuses some that publish the same:
+ * 15 where the table has dropped or generated columns, 18 where it has
+ * virtual ones and publications differ in publish_generated_columns.
  */
 static Bitmapset *
 columns_of_publications(Relation published, List *publications)
@@ -252,12 +254,14 @@ columns_of_publications(Relation published, List *publications)
 		if (!has_list)
 			these = all_columns(published,
 								PUBLICATION_HAS_GENERATED(publication));
-		if (first && !bms_equal(columns, these))
+		if (first == NULL)
+		{
+			first = publication;
+			first_has_list = has_list;
+		}
+		else if (!bms_equal(columns, these))
 			refuse_disagreement(published, first, publication,
 								has_list || first_has_list);
-		if (first == NULL)
-			first_has_list = has_list;
-		first = first ? first : publication;
 		columns = these;
 	}
 	return columns;
