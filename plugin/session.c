@@ -23,7 +23,8 @@ static const struct
 	{"extra_float_digits", "1"},
 	{"lc_monetary", "C"},
 	{"quote_all_identifiers", "off"},
-	{"search_path", ""},
+	/* a temporary table of the reader must not stand before the catalog */
+	{"search_path", "pg_catalog, pg_temp"},
 };
 
 static void

@@ -202,7 +202,7 @@ sub check
 	my $slot  = lc $db->{encoding};
 	my $name  = $db->{name}[1];
 	my @rows  = @{ $db->{values} };
-	my @framed = read_frames(receive($slot, '-o', 'proto_version=1'));
+	my @framed = read_frames(receive($slot, '-o', 'proto_version=1', '-o', 'flush=commit'));
 	my $text   = receive($slot);
 	my @lines  = split /\n/, $text;
 	my ($long) = splice @framed, @rows;
@@ -249,7 +249,8 @@ CREATE TABLE cast_text (t text PRIMARY KEY, a text[], c "char");
 INSERT INTO cast_text SELECT t, ARRAY[t], (-100)::"char"
 	FROM (SELECT '\x61e9ff62c3a9'::bytea::text AS t) s;
 SQL
-my $last = (read_frames(receive('utf8', '-o', 'proto_version=1')))[-1];
+my $last = (read_frames(receive('utf8', '-o', 'proto_version=1',
+	'-o', 'flush=commit')))[-1];
 is_deeply([ decode($last->{value})->{op}{Insert}, characters($last->{key}) ],
 	[ [ "a\x{e9}\x{ff}b\x{e9}", "{a\x{e9}\x{ff}b\x{e9}}", '\\234' ], "a\x{e9}\x{ff}b\x{e9}" ],
 	'what is no UTF-8 in a UTF8 database');
