@@ -46,12 +46,13 @@ my $settings = join ' ', map { "-c $_" } 'lock_timeout=5ms', 'search_path=',
   'extra_float_digits=1', 'lc_monetary=C', 'synchronous_commit=off';
 
 # SQLSTATEs that a random statement may meet.
-my %may_fail = map { $_ => 1 } qw(55P03 23505 23502 23514 21000);
+my %may_fail = map { $_ => 1 } qw(55P03 23505 23502 23503 23514 21000);
 
 my %may_fail_as = (
 	42804 => qr/ ATTACH PARTITION /,    # it was altered meanwhile
+	'42P01' => qr/ DETACH PARTITION /,         # it is one of a partition
 	54000 => qr/ INDEX | ADD PRIMARY KEY /,    # of a large value
-	'2BP01' => qr/ DROP COLUMN /,              # a publication needs it
+	'2BP01' => qr/ DROP C/,                    # a publication or a foreign key needs it
 	'0A000' => qr/ TYPE /,                     # likewise
 	# by its publications the table needs another identity
 	'55000' => qr/UPDATE|DELETE/,
@@ -95,6 +96,10 @@ BEGIN
 			(SELECT string_agg(gen.hex(attname), ',' ORDER BY o) FROM unnest(x.indkey::int2[]) WITH ORDINALITY u(k, o)
 				JOIN pg_attribute a ON a.attrelid = t AND a.attnum = k))
 		FROM pg_index x JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = t AND indisunique ORDER BY indexrelid;
+	RETURN QUERY SELECT concat_ws('|', 'F', gen.hex(a.attname), gen.hex(k.attname))
+		FROM pg_constraint JOIN pg_attribute a ON a.attrelid = t AND a.attnum = conkey[1]
+			JOIN pg_attribute k ON k.attrelid = t AND k.attnum = confkey[1]
+		WHERE conrelid = t AND confrelid = t AND contype = 'f' ORDER BY a.attnum;
 	-- a column list is the same in all publications
 	RETURN QUERY WITH RECURSIVE up(relid) AS (SELECT t UNION ALL SELECT inhparent FROM pg_inherits JOIN up ON inhrelid = relid)
 		SELECT concat_ws('|', 'P', coalesce((SELECT string_agg(gen.hex(attname), ',') FROM pg_attribute
@@ -245,6 +250,12 @@ sub describe
 			$t->{pk} = \@cols if $f[1] =~ /^t/;
 			$t->{replident} = \@cols if $f[2] =~ /^t/;
 		}
+		elsif ($what eq 'F')
+		{
+			my ($name, $refers) = map { unhex($_) } @f;
+			$t->{cascades} = 1;
+			$_->{refers} = 'SELECT ' . ident($refers) . " FROM $t->{q} OFFSET " for grep { $_->{name} eq $name } @{ $t->{cols} };
+		}
 		elsif ($what eq 'P')
 		{
 			$t->{published} = 1;
@@ -278,7 +289,7 @@ sub shows
 sub copied
 {
 	my ($self, $t) = @_;
-	return if !$t->{published};
+	return if !$t->{published} || ($self->{via_root} && $t->{part});
 	return $self->{via_root} ? $t : @{ $t->{leaves} };
 }
 
@@ -348,6 +359,7 @@ sub any_value
 	my ($self, $col, $in_key) = @_;
 	die "unknown type $col->{sql}\n" if !$col->{type};
 	return 'NULL' if !$col->{notnull} && chance(0.15);
+	return "($col->{refers}" . int(rand 4) . ' LIMIT 1)' if $col->{refers};
 	return large_value($col->{type}) if !$in_key && is_large_type($col->{type}) && chance(0.25);
 	return value($col->{type});
 }
@@ -387,6 +399,9 @@ sub make_table
 			more => ' GENERATED ALWAYS AS (' . ident($base->{name}) . '::text || ' . quote('!') . ') STORED' }
 		  if chance(0.4);
 	}
+	push @all, { name => odd_name('parent'), generated => '', sql => $key[0]{sql}, notnull => 0,
+		more => " REFERENCES $q ON UPDATE CASCADE ON DELETE CASCADE" }
+	  if $shape eq 'pk' && @key == 1 && !$partitioned && chance(0.4);
 	my $dropped = chance(0.25) ? odd_name('dropped') : undef;
 	splice @all, rand(@all + 1), 0, { name => $dropped, sql => 'int', notnull => 0 } if defined $dropped;
 
@@ -564,6 +579,7 @@ my @dml = (
 	[ 6, 'delete', sub {
 		my ($self, $s, $t) = @_;
 		my $where = chance(0.1) ? 'true' : rows_where($t);
+		$self->count('statement', 'delete that may cascade') if $t->{cascades};
 		return "DELETE FROM $t->{q} WHERE $where" if !$t->{blind};
 		$self->blind($s, 'statement: delete', $t, $where, "DELETE FROM $t->{q}");
 		return;
@@ -594,9 +610,13 @@ my @dml = (
 	} ],
 	[ 3, 'truncate', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{part} && @{ $self->{publications} };
-		$self->together($s, 'statement: truncate', ["TRUNCATE $t->{q}" . any('', ' CASCADE', ' RESTART IDENTITY')],
-			sub { $self->on_copies($t, sub { my ($copy, $table) = @_; $copy->truncate($table); }) });
+		my @tables = ($t, chance(0.4) ? grep { $_ && $_->{oid} != $t->{oid} && $_->{name} ne $t->{name} } $self->any_table($s) : ());
+		return if @{ $self->{publications} } && grep { $_->{part} } @tables;
+		$self->together($s, 'statement: truncate', ['TRUNCATE ' . join(', ', map { $_->{q} } @tables) . any('', ' CASCADE', ' RESTART IDENTITY')],
+			sub {
+				my @code = map { $self->on_copies($_, sub { my ($copy, $table) = @_; $copy->truncate($table); }) } @tables;
+				return sub { my ($copy) = @_; $_->($copy) for @code; };
+			});
 		return;
 	} ],
 	[ 3, 'subtransactions', sub {
@@ -704,7 +724,7 @@ my @ddl = (
 	} ],
 	[ 7, 'change type', sub {
 		my ($self, $s, $t) = @_;
-		return if grep { $_->{generated} } @{ $t->{cols} };
+		return if $t->{cascades} || grep { $_->{generated} } @{ $t->{cols} };
 		my %wider = (int2 => 'int4', int4 => 'int8', int8 => 'numeric', varchar => 'text', text => 'varchar_wide',
 			date => 'timestamp', float4 => 'float8', domain => 'int4', numeric_2 => 'numeric', enum => 'text', json => 'jsonb');
 		my $col = any(grep { $wider{ $_->{type} } } @{ $t->{cols} }) // return;
@@ -745,7 +765,8 @@ my @ddl = (
 		my $whole = $t->{kind} eq 'r' && !$t->{part};
 		my $index = $whole && first { my %in = map { $_ => 1 } @{ $_->{cols} };
 			!grep { $in{ $_->{name} } && !$_->{notnull} } @{ $t->{cols} } } @{ $t->{unique} };
-		my $to = any('FULL', @{ $t->{pk} } || $whole ? 'DEFAULT' : (), $index ? ('USING INDEX') x 2 : (), $whole ? 'NOTHING' : ());
+		my $to = any('FULL', @{ $t->{pk} } || $whole ? 'DEFAULT' : (), $index ? ('USING INDEX') x 2 : (),
+			$whole && !$t->{cascades} ? 'NOTHING' : ());
 		return [ map { 'ALTER TABLE ' . ident($_->{schema}) . '.' . ident($_->{name}) . " REPLICA IDENTITY $to"
 				. ($to eq 'USING INDEX' ? ' ' . ident($index->{name}) : '') } @{ $t->{leaves} } ],
 		  sub { $self->new_identity($s, $t) };
@@ -762,7 +783,7 @@ my @ddl = (
 	} ],
 	[ 3, 'drop primary key', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part} || !@{ $t->{pk} } || $t->{identity} eq 'i';
+		return if $t->{kind} ne 'r' || $t->{part} || !@{ $t->{pk} } || $t->{identity} eq 'i' || $t->{cascades};
 		return [ "DO \$gen\$ BEGIN EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', " . quote($t->{q})
 			. ", (SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = $t->{oid} AND contype = 'p')); END \$gen\$" ],
 		  sub { $self->new_identity($s, $t) };
@@ -812,7 +833,7 @@ my @ddl = (
 	} ],
 	[ 6, 'into or out of a publication', sub {
 		my ($self, $s, $t) = @_;
-		return if !@{ $self->{publications} } || $t->{part};
+		return if !@{ $self->{publications} } || $t->{part} || grep { $_ == $t->{oid} } values %{ $self->{detached} };
 		# or what others have not committed would be before and behind it
 		my @statements = "LOCK TABLE $t->{q} IN ACCESS EXCLUSIVE MODE";
 		push @statements, map { 'ALTER PUBLICATION ' . ident($_) . " DROP TABLE $t->{q}" } $self->publications_with($s, $t);
@@ -833,9 +854,12 @@ my @ddl = (
 	} ],
 	[ 2, 'rewrite without a change', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $s->{in_transaction};
-		$self->statement($s, 'ddl: rewrite without a change', "VACUUM FULL $t->{q}");
-		return;
+		return if $t->{kind} ne 'r';
+		my $index = any(@{ $t->{unique} });
+		return if $s->{in_transaction} && !$index;
+		$self->statement($s, 'ddl: rewrite without a change',
+			$index ? "CLUSTER $t->{q} USING " . ident($index->{name}) : "VACUUM FULL $t->{q}");
+		return [];
 	} ],
 	[ 3, 'create table in mid-stream', sub {
 		my ($self, $s) = @_;
@@ -845,7 +869,7 @@ my @ddl = (
 			push @{ $self->{oids} }, $oid;
 			$self->count('ddl', 'create table in mid-stream');
 		}
-		return;
+		return [];
 	} ],
 );
 
@@ -919,8 +943,9 @@ sub random_ddl
 		my $t = $self->describe($s, $oid) // next;
 		next if $t->{part} && $kind !~ /^(?:rename table|move|rename schema|storage)/;
 		my ($statements, $op) = $make->($self, $s, $t);
-		return $self->together($s, "ddl: $kind", $statements, $op) if $statements;
-		return if $kind =~ /^(?:create|rewrite)/;
+		next if !$statements;
+		# nothing left to do: it was done
+		return @$statements ? $self->together($s, "ddl: $kind", $statements, $op) : 1;
 	}
 	return;
 }
@@ -1223,15 +1248,15 @@ sub expected
 {
 	my %kinds = (
 		type => [ 1, type_names() ],
-		statement => [ 1, map { $_->[1] } @dml ],
+		statement => [ 1, 'delete that may cascade', map { $_->[1] } @dml ],
 		ddl => [ 1, 'create table', 'create partitioned table', map { $_->[1] } @ddl ],
 		transaction => [ 2, 'begin', 'commit', 'rollback', 'prepare', 'commit prepared', 'rollback prepared',
 			map { "${_}savepoint" } '', 'release ', 'rollback to ' ],
-		identity => [ 4, 'full', 'full without a key', 'key', 'none' ],
+		identity => [ 1, 'full', 'full without a key', 'key', 'none' ],
 		record => [ 1, 'Insert', 'Update', 'Delete', 'Delete of a key change', 'Insert of a key change',
 			'Update without unchanged values' ],
-		notice => [ 2, 'truncate skipped', 'no identity' ],
-		publication => [ 2, 'one', 'two', 'row filter', 'column list' ],
+		notice => [ 1, 'truncate skipped', 'no identity' ],
+		publication => [ 1, 'one', 'two', 'row filter', 'column list' ],
 		case => [ 80, 'tables compared', 'records compared with a walsender' ]);
 	return %kinds;
 }

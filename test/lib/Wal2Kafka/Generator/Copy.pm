@@ -26,11 +26,17 @@ sub same { my ($a, $b) = @_; return defined $a ? defined $b && $a eq $b : !defin
 # --- tables ---
 
 # What was begun under a schema's old name goes to its new one.
+sub schema_now
+{
+	my ($self, $schema) = @_;
+	$schema = $self->{alias}{$schema} while exists $self->{alias}{$schema};
+	return $schema;
+}
+
 sub id
 {
 	my ($self, $schema, $name) = @_;
-	$schema = $self->{alias}{$schema} while exists $self->{alias}{$schema};
-	return "$schema\0$name";
+	return $self->schema_now($schema) . "\0$name";
 }
 
 sub table
@@ -127,7 +133,7 @@ sub create
 	die "the copy has table \"$schema\".\"$name\"\n" if $self->{tables}{$id};
 	# the lists of an operation are used again by the next copy
 	$self->{tables}{$id} = {
-		schema => $schema, name => $name, unmatched => [], blind => $table{blind},
+		schema => $self->schema_now($schema), name => $name, unmatched => [], blind => $table{blind},
 		cols => [ @{ $table{cols} } ], key => [ @{ $table{key} } ],
 		rows => [ map { { pairs($table{cols}, $_) } } @{ $table{first} // [] } ] };
 	return;
@@ -146,7 +152,7 @@ sub rename
 	my ($self, $schema, $name, $to_schema, $to_name) = @_;
 	my $table = $self->table($schema, $name);
 	delete $self->{tables}{ $self->id($schema, $name) };
-	@$table{qw(schema name)} = ($to_schema, $to_name);
+	@$table{qw(schema name)} = ($self->schema_now($to_schema), $to_name);
 	$self->{tables}{ $self->id($to_schema, $to_name) } = $table;
 	return;
 }
