@@ -30,7 +30,7 @@ static const char members_sql[] =
 "  AND n.nspname NOT IN ('wal2kafka', 'information_schema')"
 ") SELECT m.oid, n.nspname, c.relname,"
 " format('%I.%I', n.nspname, c.relname), c.relreplident = 'f',"
-" i.names, c.relreplident = 'i',"
+" CASE WHEN i.listed THEN i.names END, c.relreplident = 'i',"
 " (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
 "  FROM pg_attribute a WHERE a.attrelid = m.oid AND a.attnum > 0"
 "  AND NOT a.attisdropped AND a.attgenerated = ''"
@@ -55,12 +55,18 @@ static const char members_sql[] =
 "  FROM pg_partition_ancestors(m.oid) WITH ORDINALITY AS a(relid, step)"
 "  WHERE m.inherit AND a.relid <> m.oid)),"
 " m.changes, (SELECT string_agg(quote_ident(name), ',')"
-"  FROM unnest(m.columns) name)"
+"  FROM unnest(m.columns) name),"
+" m.changes AND m.columns IS NOT NULL AND CASE c.relreplident WHEN 'f' THEN"
+"   EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = m.oid"
+"   AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+"   AND a.attname <> ALL (m.columns))"
+"  ELSE NOT i.listed END"
 " FROM member m JOIN pg_class c ON c.oid = m.oid"
 " JOIN pg_namespace n ON n.oid = c.relnamespace"
 " LEFT JOIN LATERAL ("		/* columns of the identity, or primary key */
 "  SELECT string_agg(quote_ident(a.attname), ',' ORDER BY k.step) AS names,"
-"  array_agg(a.attnum) AS numbers"
+"  array_agg(a.attnum) AS numbers,"
+"  bool_and(m.columns IS NULL OR a.attname = ANY (m.columns)) AS listed"
 "  FROM pg_index x,"
 "  unnest(x.indkey::int2[]) WITH ORDINALITY AS k(attnum, step),"
 "  pg_attribute a"
@@ -69,9 +75,7 @@ static const char members_sql[] =
 "  AND a.attrelid = m.oid AND a.attnum = k.attnum"
 "  AND CASE c.relreplident WHEN 'd' THEN x.indisprimary"
 "   WHEN 'f' THEN x.indisprimary WHEN 'i' THEN x.indisreplident"
-"   ELSE false END"
-"  HAVING m.columns IS NULL OR bool_and(a.attname = ANY (m.columns))"
-" ) i ON true"
+"   ELSE false END) i ON true"
 " LEFT JOIN LATERAL ("		/* the nearest that has any label */
 "  SELECT l.relid FROM (SELECT m.oid AS relid, 0::int8 AS step"
 "   UNION ALL SELECT a.relid, a.step"
@@ -100,6 +104,7 @@ enum member_column
 	M_LINEAGE,
 	M_CHANGES,
 	M_COLUMNS,
+	M_UNLISTED,
 };
 
 static char *
@@ -164,6 +169,7 @@ take_member(const struct config *cfg, const struct rows *rows, int row,
 	table->shown = mem_strdup(rows_text(rows, row, M_SHOWN));
 	table->full = rows_bool(rows, row, M_FULL);
 	table->changes = rows_bool(rows, row, M_CHANGES);
+	table->unlisted = rows_bool(rows, row, M_UNLISTED);
 	names_parse(&table->columns, rows_text(rows, row, M_COLUMNS), ',');
 	table->toast = mem_strdup(rows_text(rows, row, M_TOAST));
 	take_topic(cfg, rows, row, report, table);

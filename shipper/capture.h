@@ -30,6 +30,7 @@ struct captured
 	struct names identity;		/* its columns; those of the primary key under
 								 * FULL */
 	bool		changes;		/* updates or deletes are captured */
+	bool		unlisted;		/* they need columns that a list leaves out */
 	struct names columns;		/* that are published; empty: every one */
 	char	   *toast;			/* columns an update may leave out; "" */
 };

@@ -350,6 +350,13 @@ check_count(const struct config *cfg, const struct capture *capture,
 	}
 }
 
+static bool
+lacks_identity(const struct captured *table)
+{
+	return table->changes && (table->unlisted ||
+							  (!table->full && table->identity.count == 0));
+}
+
 static void
 check_identity(const struct config *cfg, const struct capture *capture,
 			   struct report *report)
@@ -363,9 +370,18 @@ check_identity(const struct config *cfg, const struct capture *capture,
 	{
 		const struct captured *table = &capture->table[i];
 
-		if (table->full || table->identity.count > 0 || !table->changes ||
-			found++ >= SHOWN)
+		if (!lacks_identity(table) || found++ >= SHOWN)
 			continue;
+		if (table->unlisted)
+		{
+			report_problem(report, "table %s: its column list leaves out "
+						   "columns of the replica identity: %s",
+						   table->shown, why);
+			report_remedy(report, "Add them to the list with ALTER "
+						  "PUBLICATION ... SET TABLE, or publish inserts "
+						  "only.");
+			continue;
+		}
 		report_problem(report, "table %s has no replica identity: %s",
 					   table->shown, why);
 		report_remedy(report, "Add a primary key, or: ALTER TABLE %s REPLICA "

@@ -28,12 +28,16 @@ CREATE TABLE keyless (line int);
 CREATE TABLE toasted (id int PRIMARY KEY, body text);
 CREATE TABLE filtered (id int PRIMARY KEY, a int);
 CREATE TABLE inserted (a int, b int);
+CREATE TABLE unlisted (id int PRIMARY KEY, v int);
+CREATE TABLE unlisted_full (id int PRIMARY KEY, v int);
+ALTER TABLE unlisted_full REPLICA IDENTITY FULL;
 CREATE TABLE moved (id int PRIMARY KEY, customer int NOT NULL);
 CREATE TABLE "odd.na_me" (id int PRIMARY KEY);
 CREATE TABLE part (id int, region int, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
 CREATE PUBLICATION cdc FOR TABLE good, keyless, toasted, moved, "odd.na_me", part;
-CREATE PUBLICATION partial FOR TABLE filtered (id) WHERE (id > 3), good (id);
+CREATE PUBLICATION partial FOR TABLE filtered (id) WHERE (id > 3), good (id),
+	unlisted (v), unlisted_full (id);
 CREATE PUBLICATION inserts FOR TABLE inserted (a) WITH (publish = 'insert');
 EOF
 
@@ -116,6 +120,13 @@ finds(
 	'no replica identity' => [
 		qr/table public\.keyless has no replica identity/,
 		qr/ALTER TABLE public\.keyless REPLICA IDENTITY FULL/
+	],
+	'list without the replica identity' => [
+		qr/table public\.unlisted: its column list leaves out columns of the replica/,
+		qr/SET TABLE/
+	],
+	'list under FULL' => [
+		qr/table public\.unlisted_full: its column list leaves out/, qr/SET TABLE/
 	],
 	'large values' => [
 		qr/table public\.toasted: an update.*\(body\)/,
