@@ -275,6 +275,8 @@ sub describe
 	$t->{key} = [] if grep { !$shown{$_} } @{ $t->{key} };
 	$t->{blind} = $t->{identity} ne 'f' && !@{ $t->{key} };
 	$t->{published} ||= !@{ $self->{publications} };
+	# what is or was a partition keeps the primary key of the others
+	$t->{alone} = $t->{kind} eq 'r' && !$t->{part} && !grep { $_ == $oid } values %{ $self->{detached} };
 	return $t;
 }
 
@@ -762,18 +764,17 @@ my @ddl = (
 	} ],
 	[ 8, 'replica identity', sub {
 		my ($self, $s, $t) = @_;
-		my $whole = $t->{kind} eq 'r' && !$t->{part};
-		my $index = $whole && first { my %in = map { $_ => 1 } @{ $_->{cols} };
+		my $index = $t->{alone} && first { my %in = map { $_ => 1 } @{ $_->{cols} };
 			!grep { $in{ $_->{name} } && !$_->{notnull} } @{ $t->{cols} } } @{ $t->{unique} };
-		my $to = any('FULL', @{ $t->{pk} } || $whole ? 'DEFAULT' : (), $index ? ('USING INDEX') x 2 : (),
-			$whole && !$t->{cascades} ? 'NOTHING' : ());
+		my $to = any('FULL', @{ $t->{pk} } || $t->{alone} ? 'DEFAULT' : (), $index ? ('USING INDEX') x 2 : (),
+			$t->{alone} && !$t->{cascades} ? 'NOTHING' : ());
 		return [ map { 'ALTER TABLE ' . ident($_->{schema}) . '.' . ident($_->{name}) . " REPLICA IDENTITY $to"
 				. ($to eq 'USING INDEX' ? ' ' . ident($index->{name}) : '') } @{ $t->{leaves} } ],
 		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 3, 'unique index as identity', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part};
+		return if !$t->{alone};
 		my %can = map { $_ => 1 } key_types();
 		my $col = any(grep { $_->{notnull} && $can{ $_->{type} // '' } && !$_->{generated} } @{ $t->{cols} }) // return;
 		my $name = odd_name('i');
@@ -783,14 +784,14 @@ my @ddl = (
 	} ],
 	[ 3, 'drop primary key', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part} || !@{ $t->{pk} } || $t->{identity} eq 'i' || $t->{cascades};
+		return if !$t->{alone} || !@{ $t->{pk} } || $t->{identity} eq 'i' || $t->{cascades};
 		return [ "DO \$gen\$ BEGIN EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', " . quote($t->{q})
 			. ", (SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = $t->{oid} AND contype = 'p')); END \$gen\$" ],
 		  sub { $self->new_identity($s, $t) };
 	} ],
 	[ 3, 'add primary key', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part} || @{ $t->{pk} } || $t->{identity} eq 'i';
+		return if !$t->{alone} || @{ $t->{pk} } || $t->{identity} eq 'i';
 		my %can = map { $_ => 1 } key_types();
 		my $col = any(grep { $can{ $_->{type} // '' } && $_->{notnull} && !$_->{generated} } @{ $t->{cols} }) // return;
 		return [ "ALTER TABLE $t->{q} ADD PRIMARY KEY (" . ident($col->{name}) . ')' ],
@@ -815,7 +816,7 @@ my @ddl = (
 	} ],
 	[ 3, 'drop table and create it again', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part};
+		return if !$t->{alone};
 		my $made;
 		return [ "DROP TABLE $t->{q}",
 			"CREATE TABLE $t->{q} (id int PRIMARY KEY, \"new one\" text)" ], sub {
@@ -828,12 +829,12 @@ my @ddl = (
 	} ],
 	[ 2, 'drop table', sub {
 		my ($self, $s, $t) = @_;
-		return if $t->{kind} ne 'r' || $t->{part} || @{ $self->{oids} } < 2;
+		return if !$t->{alone} || @{ $self->{oids} } < 2;
 		return [ "DROP TABLE $t->{q}" ], sub { $self->forgotten($t) };
 	} ],
 	[ 6, 'into or out of a publication', sub {
 		my ($self, $s, $t) = @_;
-		return if !@{ $self->{publications} } || $t->{part} || grep { $_ == $t->{oid} } values %{ $self->{detached} };
+		return if !@{ $self->{publications} } || ($t->{kind} eq 'r' && !$t->{alone});
 		# or what others have not committed would be before and behind it
 		my @statements = "LOCK TABLE $t->{q} IN ACCESS EXCLUSIVE MODE";
 		push @statements, map { 'ALTER PUBLICATION ' . ident($_) . " DROP TABLE $t->{q}" } $self->publications_with($s, $t);
