@@ -16,10 +16,10 @@ use Wal2Kafka::Test;
 use Wal2Kafka::Generator;
 use Test::More;
 
-my $seed = $ENV{GENERATOR_SEED} // 1;
-my $count = $ENV{GENERATOR_CASES} // 50;
-my $alone = $ENV{GENERATOR_CASE};
-my @cases = defined $alone ? $alone : (0 .. $count - 1);
+my $seed      = $ENV{GENERATOR_SEED}  // 1;
+my $count     = $ENV{GENERATOR_CASES} // 50;
+my $alone     = $ENV{GENERATOR_CASE};
+my @cases     = defined $alone ? $alone : (0 .. $count - 1);
 my $generator = Wal2Kafka::Generator->new(seed => $seed);
 
 # Why the case is wrong, or the ten that it ends; undef if they are right.
@@ -28,7 +28,7 @@ sub try_case
 	my ($case) = @_;
 	my $why = $generator->run_case($case);
 	return $why if defined $why;
-	return if ($case + 1) % Wal2Kafka::Generator::BATCH && $case != $cases[-1];
+	return      if ($case + 1) % Wal2Kafka::Generator::BATCH && $case != $cases[-1];
 
 	$why = $generator->compare_walsender;
 	pass("cases up to $case of seed $seed") if !defined $why;
@@ -38,7 +38,7 @@ sub try_case
 my ($failed, $why);
 for my $case (@cases)
 {
-	$why = try_case($case);
+	$why    = try_case($case);
 	$failed = $case;
 	last if defined $why;
 }

@@ -46,7 +46,11 @@ sub table
 	  // die "the copy has no table \"$schema\".\"$name\"\n";
 }
 
-sub tables { my ($self) = @_; return map { $self->{tables}{$_} } sort keys %{ $self->{tables} }; }
+sub tables
+{
+	my ($self) = @_;
+	return map { $self->{tables}{$_} } sort keys %{ $self->{tables} };
+}
 
 # --- what a record does ---
 
@@ -56,7 +60,7 @@ sub apply
 	my $table = $self->table($schema, $json->{table_name});
 	my ($op, $rows) = %{ $json->{op} };
 	my @position = (${ $json->{lsn} }, ${ $json->{seq_id} });
-	my $last = $self->{position}{"$schema\0$json->{table_name}"} // [ 0, -1 ];
+	my $last     = $self->{position}{"$schema\0$json->{table_name}"} // [ 0, -1 ];
 
 	# not greater than the last: a consumer drops it in silence
 	die "position @position after @$last\n"
@@ -81,7 +85,11 @@ sub apply
 	return;
 }
 
-sub pairs { my ($names, $row) = @_; return map { $names->[$_] => $row->[$_] } 0 .. $#$names; }
+sub pairs
+{
+	my ($names, $row) = @_;
+	return map { $names->[$_] => $row->[$_] } 0 .. $#$names;
+}
 
 sub insert
 {
@@ -93,9 +101,9 @@ sub insert
 		$at = $self->find($table, $new, 0);
 		die "Insert of a row that is there\n" if defined $at;
 	}
+
 	# an upsert gives what is missing no value; see check_columns() for when
-	push @{ $table->{rows} },
-	  { map { $_ => exists $new->{$_} ? $new->{$_} : $LOST } @{ $table->{cols} } };
+	push @{ $table->{rows} }, { map { $_ => exists $new->{$_} ? $new->{$_} : $LOST } @{ $table->{cols} } };
 	return;
 }
 
@@ -115,7 +123,7 @@ sub find
 	{
 		my $row  = $table->{rows}[$at];
 		my $lost = 0;
-		next if grep { ref $row->{$_} ? !++$lost : !same($row->{$_}, $old->{$_}) } @by;
+		next       if grep { ref $row->{$_} ? !++$lost : !same($row->{$_}, $old->{$_}) } @by;
 		return $at if !$lost;
 		$loose //= $at;
 	}
@@ -131,11 +139,19 @@ sub create
 	my ($self, $schema, $name, %table) = @_;
 	my $id = $self->id($schema, $name);
 	die "the copy has table \"$schema\".\"$name\"\n" if $self->{tables}{$id};
+
 	# the lists of an operation are used again by the next copy
 	$self->{tables}{$id} = {
-		schema => $self->schema_now($schema), name => $name, unmatched => [], blind => $table{blind},
-		cols => [ @{ $table{cols} } ], key => [ @{ $table{key} } ],
-		rows => [ map { { pairs($table{cols}, $_) } } @{ $table{first} // [] } ] };
+		schema    => $self->schema_now($schema),
+		name      => $name,
+		unmatched => [],
+		blind     => $table{blind},
+		cols      => [ @{ $table{cols} } ],
+		key       => [ @{ $table{key} } ],
+		rows      => [
+			map {
+				{ pairs($table{cols}, $_) }
+			} @{ $table{first} // [] } ] };
 	return;
 }
 
@@ -191,7 +207,7 @@ sub rename_column
 {
 	my ($self, $table, $from, $to) = @_;
 	$_ eq $from and $_ = $to for @{ $table->{cols} }, @{ $table->{key} };
-	$_->{$to} = delete $_->{$from} for @{ $table->{rows} };
+	$_->{$to}          = delete $_->{$from} for @{ $table->{rows} };
 	return;
 }
 
@@ -200,7 +216,7 @@ sub set_identity
 {
 	my ($self, $table, $blind, @key) = @_;
 	$table->{blind} = $blind;
-	$table->{key} = [@key];
+	$table->{key}   = [@key];
 	return;
 }
 
@@ -211,7 +227,9 @@ sub mend
 	my ($self, $table, $before, $after) = @_;
 	my @cols = @{ $table->{cols} };
 	my @told = splice @{ $table->{unmatched} };
-	my @new  = map { { pairs(\@cols, $_) } } @$after;
+	my @new  = map {
+		{ pairs(\@cols, $_) }
+	} @$after;
 
 	die 'records ' . @told . ', rows ' . @$before . "\n" if @told != @$before;
 	for my $old (@$before)
@@ -241,7 +259,10 @@ sub recopy
 	my %changed = map { $_ => 1 } @changed;
 
 	$self->compare($table, $rows, grep { !$changed{$_} } @{ $table->{cols} });
-	$table->{rows} = [ map { { pairs($table->{cols}, $_) } } @$rows ];
+	$table->{rows} = [
+		map {
+			{ pairs($table->{cols}, $_) }
+		} @$rows ];
 	$self->count('tables copied again after a rewrite');
 	return;
 }
@@ -250,7 +271,10 @@ sub recopy
 sub move_rows
 {
 	my ($self, $table, $rows, $come) = @_;
-	for (map { { pairs($table->{cols}, $_) } } @$rows)
+	for (
+		map {
+			{ pairs($table->{cols}, $_) }
+		} @$rows)
 	{
 		if ($come) { push @{ $table->{rows} }, $_; next; }
 		splice @{ $table->{rows} }, $self->find({ %$table, key => [] }, $_, 1), 1;
@@ -280,7 +304,11 @@ sub compare
 	die "$name: unmatched changes\n" if @{ $table->{unmatched} };
 	for my $row (@mine)
 	{
-		if (grep { ref $row->{$_} } @cols) { push @rest, $row; next; }
+		if (grep { ref $row->{$_} } @cols)
+		{
+			push @rest, $row;
+			next;
+		}
 		push @{ $exact{ join "\0", map { text($row->{$_}) } @cols } }, $row;
 	}
 	my @unmatched;
@@ -298,8 +326,10 @@ sub compare
 			my $row = $rest[$_];
 			!grep { !ref $row->{$_} && !same($row->{$_}, $source->{$_}) } @cols
 		} 0 .. $#rest;
-		die "$name: not in the copy: " . show($source, @cols)
-		  . 'the copy has ' . join('', map { show($_, @cols) } (map { @$_ } values %exact), @rest) . "\n"
+		die "$name: not in the copy: "
+		  . show($source, @cols)
+		  . 'the copy has '
+		  . join('', map { show($_, @cols) } (map { @$_ } values %exact), @rest) . "\n"
 		  if !defined $at;
 		my $row = splice @rest, $at, 1;
 		$self->count('values lost by a key change', scalar grep { ref $row->{$_} } @cols);

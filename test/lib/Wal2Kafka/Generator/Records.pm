@@ -17,12 +17,12 @@ our @EXPORT_OK = qw(read_frame read_json check_record);
 sub read_frame
 {
 	my ($frame, $known) = @_;
-	my ($magic, $version, $flags, $zero, $count, $length, $safe, $print) =
-	  unpack 'a4 C C v V V Q< Q<', $frame;
+	my ($magic, $version, $flags, $zero, $count, $length, $safe, $print) = unpack 'a4 C C v V V Q< Q<',
+	  $frame;
 	my ($at, $txn, @records, @notices) = (32);
 	my ($topics, $tables) = (($known ||= {})->{topics} ||= {}, $known->{tables} ||= {});
 
-	die "not a frame\n" if $magic ne 'W2K1' || $version != 1 || $zero;
+	die "not a frame\n"     if $magic ne 'W2K1' || $version != 1 || $zero;
 	die "length of frame\n" if length($frame) != 32 + $length;
 	while ($at < length $frame)
 	{
@@ -41,9 +41,8 @@ sub read_frame
 			my ($id, $topic, $schema, $name) = unpack 'V V v v', $body;
 			$tables->{$id} = {
 				topic  => $topics->{$topic} // die("unknown topic\n"),
-				schema => substr($body, 12, $schema),
-				name   => substr($body, 12 + $schema, $name)
-			};
+				schema => substr($body, 12,           $schema),
+				name   => substr($body, 12 + $schema, $name) };
 			die "length of TABLE\n" if $size != 12 + $schema + $name;
 		}
 		elsif ($kind == 3)
@@ -55,14 +54,13 @@ sub read_frame
 		{
 			my ($table, $hash, $key_length) = unpack 'V V V', $body;
 			die "unexpected flags $flag\n" if $flag & ~0x10;
-			push @records, {
-				table => $tables->{$table} // die("unknown table\n"),
+			push @records,
+			  { table => $tables->{$table} // die("unknown table\n"),
 				hash  => $hash,
 				key   => $flag & 0x10 ? undef : substr($body, 12, $key_length),
 				value => substr($body, 12 + $key_length),
 				lsn   => $txn->{lsn},
-				seq   => $txn->{seq}++,
-			};
+				seq   => $txn->{seq}++, };
 		}
 		elsif ($kind == 5)
 		{
@@ -77,8 +75,15 @@ sub read_frame
 
 # --- JSON: strings are bytes, numbers and booleans references ---
 
-my %escapes = (b => "\b", f => "\f", n => "\n", r => "\r", t => "\t",
-	'"' => '"', '\\' => '\\', '/' => '/');
+my %escapes = (
+	b    => "\b",
+	f    => "\f",
+	n    => "\n",
+	r    => "\r",
+	t    => "\t",
+	'"'  => '"',
+	'\\' => '\\',
+	'/'  => '/');
 
 sub read_string
 {
@@ -118,9 +123,9 @@ sub read_value
 	my ($in) = @_;
 
 	return read_string($in) if $$in =~ /\G"/gc;
-	return undef if $$in =~ /\Gnull/gc;
-	return \"$1" if $$in =~ /\G(-?(?:0|[1-9][0-9]*)(?![0-9.eE]))/gc;
-	return \"$1" if $$in =~ /\G(true|false)/gc;
+	return undef            if $$in =~ /\Gnull/gc;
+	return \"$1"            if $$in =~ /\G(-?(?:0|[1-9][0-9]*)(?![0-9.eE]))/gc;
+	return \"$1"            if $$in =~ /\G(true|false)/gc;
 	if ($$in =~ /\G\[/gc)
 	{
 		my @list;
@@ -130,13 +135,15 @@ sub read_value
 	if ($$in =~ /\G\{/gc)
 	{
 		my %object;
-		read_list($in, '}', sub {
-			$$in =~ /\G"/gc or die "no member name\n";
-			my $name = read_string($in);
-			$$in =~ /\G:/gc or die "no colon\n";
-			die "member \"$name\" twice\n" if exists $object{$name};
-			$object{$name} = read_value($in);
-		});
+		read_list(
+			$in, '}',
+			sub {
+				$$in =~ /\G"/gc or die "no member name\n";
+				my $name = read_string($in);
+				$$in =~ /\G:/gc or die "no colon\n";
+				die "member \"$name\" twice\n" if exists $object{$name};
+				$object{$name} = read_value($in);
+			});
 		return \%object;
 	}
 	die 'no value at ' . (pos($$in) // 0) . "\n";
@@ -151,6 +158,7 @@ sub read_json
 	pos($text) = 0;
 	my $value = read_value(\$text);
 	die "more after the value\n" if $text !~ /\G\z/gc;
+
 	# a second opinion, of a parser that others wrote; it is slow
 	JSON::PP->new->utf8->decode($text) if length $text < 400;
 	return $value;
@@ -171,7 +179,7 @@ sub check_row
 {
 	my ($row, $count, $what) = @_;
 	must(ref $row eq 'ARRAY' && !(grep { ref } @$row), "$what is no row");
-	must(@$row == $count, "$what has " . @$row . " of $count values");
+	must(@$row == $count,                              "$what has " . @$row . " of $count values");
 	return;
 }
 
@@ -186,6 +194,7 @@ sub kafka_key
 }
 
 my %short = reverse(b => "\b", f => "\f", n => "\n", r => "\r", t => "\t");
+
 sub quote_json
 {
 	my ($text) = @_;
@@ -202,10 +211,10 @@ sub check_record
 	my ($op, $more) = ref $json->{op} eq 'HASH' ? %{ $json->{op} } : ();
 	my $cols = $json->{col_names};
 
-	must(defined $json->{table_name} && !ref $json->{table_name}, 'table_name');
-	must(is_names($cols), 'col_names');
+	must(defined $json->{table_name} && !ref $json->{table_name},    'table_name');
+	must(is_names($cols),                                            'col_names');
 	must(ref $json->{$_} eq 'SCALAR' && ${ $json->{$_} } =~ /^\d+$/, $_) for qw(lsn seq_id);
-	must(keys %{ $json->{op} } == 1, 'op');
+	must(keys %{ $json->{op} } == 1,                                 'op');
 	if ($op eq 'Update')
 	{
 		must(ref $more eq 'ARRAY' && @$more == 2, 'two rows');
@@ -218,10 +227,10 @@ sub check_record
 	}
 	must($op ne 'Delete' || @$cols > 0, 'empty Delete');
 
-	must(${ $json->{lsn} } == $envelope->{lsn}, 'lsn as announced');
-	must(${ $json->{seq_id} } == $envelope->{seq}, 'seq_id as announced');
-	must($json->{table_name} eq $envelope->{table}{name}, 'table as announced');
-	must($json->{schema} eq $envelope->{table}{schema}, 'schema as announced');
+	must(${ $json->{lsn} } == $envelope->{lsn},                            'lsn as announced');
+	must(${ $json->{seq_id} } == $envelope->{seq},                         'seq_id as announced');
+	must($json->{table_name} eq $envelope->{table}{name},                  'table as announced');
+	must($json->{schema} eq $envelope->{table}{schema},                    'schema as announced');
 	must($json->{commit_ts} =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, 'commit_ts');
 	check_extras($json, $op, $more, $envelope, $filtered);
 	return ($op, $more);
@@ -238,29 +247,33 @@ sub check_extras
 
 	if ($key)
 	{
-		must(ref $key eq 'ARRAY' && @$key && !(grep { ref ne 'SCALAR' || $$_ !~ /^\d+$/ || $$_ > $#$cols } @$key),
+		must(
+			ref $key eq 'ARRAY'
+			  && @$key
+			  && !(grep { ref ne 'SCALAR' || $$_ !~ /^\d+$/ || $$_ > $#$cols } @$key),
 			'positions of the key');
 		must((values %{ { map { $$_ => 1 } @$key } }) == @$key, 'key position twice');
 	}
 	if (exists $json->{unchanged})
 	{
 		must(is_names($json->{unchanged}) && @{ $json->{unchanged} }, 'unchanged');
-		must(!(grep { $has{$_} } @{ $json->{unchanged} }), 'unchanged is in col_names');
+		must(!(grep { $has{$_} } @{ $json->{unchanged} }),            'unchanged is in col_names');
 		must($op eq 'Update' || ($op eq 'Insert' && ($json->{key_change} || $filtered)), "unchanged in $op");
 	}
 	must($identity =~ /^(?:full|key|none)$/ && ($op ne 'Insert' || $identity eq 'full'), 'identity');
 	must($identity ne 'none' || !(grep { defined } @$old), 'identity none, yet OLD has values');
-	must($identity ne 'key' || $key, 'identity key without a key');
+	must($identity ne 'key'  || $key,                      'identity key without a key');
 	if ($identity eq 'key')
 	{
 		my %in = map { $$_ => 1 } @$key;
 		must(!(grep { defined $old->[$_] && !$in{$_} } 0 .. $#$old), 'OLD holds more than the key');
-		must($op ne 'Delete' || @$key == @$cols, 'Delete by key with other columns');
+		must($op ne 'Delete' || @$key == @$cols,                     'Delete by key with other columns');
 	}
 	must(!exists $json->{key_change} || $op ne 'Update', 'key_change in an Update');
 
 	my $expected = $identity eq 'none' && !$key ? undef : kafka_key($new // $old, $key);
-	must((defined $expected ? "=$expected" : '') eq (defined $envelope->{key} ? "=$envelope->{key}" : ''),
+	must(
+		(defined $expected ? "=$expected" : '') eq (defined $envelope->{key} ? "=$envelope->{key}" : ''),
 		'Kafka key is ' . ($envelope->{key} // 'null') . ', not ' . ($expected // 'null'));
 	return;
 }

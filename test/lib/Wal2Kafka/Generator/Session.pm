@@ -16,10 +16,11 @@ sub new
 	my $self = bless { name => $name, log => [] }, $class;
 
 	local $ENV{PGCLIENTENCODING} = 'UTF8';
-	local $ENV{PGOPTIONS} = $options;
+	local $ENV{PGOPTIONS}        = $options;
 	open my $errors, '>>', "$ENV{TESTDIR}/psql.$name.log" or croak $!;
-	$self->{pid} = open3($self->{in}, $self->{out}, '>&' . fileno($errors),
-		'psql', '-XqAt', '-v', 'VERBOSITY=terse', '-d',
+	$self->{pid} = open3(
+		$self->{in}, $self->{out}, '>&' . fileno($errors), 'psql',
+		'-XqAt',     '-v',         'VERBOSITY=terse',      '-d',
 		$node->connstr('postgres'));
 	binmode $self->{$_}, ':raw' for qw(in out);
 	$self->{in}->autoflush(1);
@@ -31,9 +32,9 @@ sub new
 sub begin_case
 {
 	my ($self) = @_;
-	$self->{depth} = 0;
+	$self->{depth}          = 0;
 	$self->{in_transaction} = 0;
-	$self->{forgiving} = 0;
+	$self->{forgiving}      = 0;
 	return;
 }
 
@@ -47,12 +48,11 @@ sub run
 	print { $self->{in} } "$command\n;\\echo @{[MARK]} :ERROR :SQLSTATE\n";
 	while (1)
 	{
-		my $line = readline($self->{out})
-		  // croak "the server is gone after $command";
+		my $line = readline($self->{out}) // croak "the server is gone after $command";
 		chomp $line;
 		if ($line =~ /^@{[MARK]} (\S+) (\S*)$/)
 		{
-			$self->{rows} = \@rows;
+			$self->{rows}  = \@rows;
 			$self->{state} = $1 eq 'true' ? $2 : '';
 			return $1 ne 'true';
 		}
@@ -73,8 +73,10 @@ my %letters = (b => "\b", f => "\f", n => "\n", r => "\r", t => "\t", v => "\x0b
 sub copied
 {
 	my ($self) = @_;
-	return [ map { [ map { unescape($_) } $_ eq '' ? '' : split /\t/, $_, -1 ] }
-		  @{ $self->{rows} } ];
+	return [
+		map {
+			[ map { unescape($_) } $_ eq '' ? '' : split /\t/, $_, -1 ]
+		} @{ $self->{rows} } ];
 }
 
 sub unescape
