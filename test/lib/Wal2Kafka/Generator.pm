@@ -294,7 +294,8 @@ sub expected
 	my %kinds = (
 		type        => [ 1, type_names() ],
 		statement   => [ 1, 'delete that may cascade', map { $_->[1] } $self->dml ],
-		ddl         => [ 1, 'create table', 'create partitioned table', map { $_->[1] } $self->ddl ],
+		ddl         => [ 1, 'create table', 'create partitioned table',
+			'attach a table with another order of columns', map { $_->[1] } $self->ddl ],
 		transaction => [
 			2, 'begin', 'commit', 'rollback', 'prepare',
 			'commit prepared',

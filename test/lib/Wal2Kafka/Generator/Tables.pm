@@ -250,8 +250,8 @@ sub make_table
 	if ($partitioned)
 	{
 		my ($part, @leaf) = map { "$other." . ident(odd_name('p')) } 0 .. 3;
-		push @statements,
-		  "CREATE TABLE $leaf[0] PARTITION OF $q FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+		my @live = grep { !defined $dropped || $_->{name} ne $dropped } @all;
+		push @statements, $self->first_partition($q, $leaf[0], @live),
 		  "CREATE TABLE $part PARTITION OF $q FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY HASH ("
 		  . ident($key[-1]{name}) . ')',
 		  "CREATE TABLE $leaf[1] PARTITION OF $part FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
@@ -292,6 +292,23 @@ sub make_table
 			return $self->created($s, $oid);
 		});
 	return $oid;
+}
+
+# As the others, or with its columns in another order, one dropped among them.
+sub first_partition
+{
+	my ($self, $q, $leaf, @cols) = @_;
+	my $bounds = 'FOR VALUES WITH (MODULUS 2, REMAINDER 0)';
+
+	return "CREATE TABLE $leaf PARTITION OF $q $bounds" if chance(0.4);
+	my @shuffled = sort { $a->{order} <=> $b->{order} } map { { %$_, order => rand } } @cols;
+	my $gone = { name => odd_name('gone'), sql => 'text', notnull => 0 };
+	splice @shuffled, rand(@shuffled), 0, $gone;
+	$self->count('ddl', 'attach a table with another order of columns');
+	return (
+		"CREATE TABLE $leaf (" . join(', ', map { $self->column_sql($_) } @shuffled) . ')',
+		"ALTER TABLE $leaf DROP COLUMN " . ident($gone->{name}),
+		"ALTER TABLE $q ATTACH PARTITION $leaf $bounds");
 }
 
 sub created
