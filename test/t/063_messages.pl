@@ -153,6 +153,16 @@ cmp_ok(scalar(grep { $_->{code} == 4 && $_->{table_id} == 0 } @notices),
 is(scalar(grep { $_->{code} != 4 } @notices), 0, 'and nothing else');
 server_lives('the server lives through it');
 
+# --- a transaction of nothing else must not make one huge frame ---
+sql(<<'SQL');
+BEGIN;
+SELECT count(pg_logical_emit_message(true, 'wal2kafka', g::text)) FROM generate_series(1, 20000) g;
+SELECT wal2kafka.emit_message('out', 'k', 'after 20000');
+COMMIT;
+SQL
+wait_for_text($file, 'after 20000');
+is(scalar(grep { length $_ > 100_000 } split_frames(slurp($file))), 0, 'frames stay small');
+
 # --- many, in transactions that spill and with others at work ---
 $session->query_safe('BEGIN');
 $session->query_safe(<<'SQL');
@@ -161,9 +171,10 @@ SELECT count(wal2kafka.emit_message('out.' || g % 5, g::text, repeat('m', g % 10
 SQL
 for my $n (1 .. 40)
 {
+	# its commit begins where its last message ends
 	sql(<<"SQL");
 INSERT INTO t VALUES (100 + $n, 'between');
-SELECT wal2kafka.emit_message('out', '$n', 'between', NULL, false), wal2kafka.emit_message('out', '$n', 'between');
+SELECT wal2kafka.emit_message('out', '$n', 'between'), wal2kafka.emit_message('out', '$n', 'between', NULL, false);
 SQL
 }
 $session->query_safe('COMMIT');

@@ -93,6 +93,22 @@ test_hostile(void)
 }
 
 static void
+test_limits(void)
+{
+	char		data[MESSAGE_HEAD_SIZE + TOPIC_NAME_MAX + 1] = {MESSAGE_VERSION};
+	struct message message;
+
+	memset(data + MESSAGE_HEAD_SIZE, 't', TOPIC_NAME_MAX + 1);
+	wire_put16(data + 2, TOPIC_NAME_MAX);
+	ok(parse(data, sizeof(data)), "the longest topic");
+	wire_put16(data + 2, TOPIC_NAME_MAX + 1);
+	ok(!parse(data, sizeof(data)), "a byte longer");
+	/* only the head is read */
+	ok(!message_parse(&message, WHOLE, (size_t) MESSAGE_MAX + 1),
+	   "more than a frame may hold");
+}
+
+static void
 test_topics(void)
 {
 	static const struct
@@ -138,6 +154,7 @@ main(void)
 {
 	test_whole();
 	test_hostile();
+	test_limits();
 	test_topics();
 	return tap_done();
 }
