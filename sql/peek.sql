@@ -36,9 +36,9 @@ SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame, 63, 9)) r;
 -- an ordinal beyond a bigint; bytes that are no text are shown as a bytea is
 SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame,
 	position('\x0500000000000000'::bytea IN frame) + 6, 128)) r;
-SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame,
+SELECT seq_id, topic, key, value FROM frames, wal2kafka.unframe(set_byte(frame,
 	position('\x7b2261'::bytea IN frame) - 1, 255)) r;
-SELECT r.* FROM frames, wal2kafka.unframe(set_byte(frame,
+SELECT seq_id, topic, key, value FROM frames, wal2kafka.unframe(set_byte(frame,
 	position('\x7b2261'::bytea IN frame) - 1, 0)) r;
 
 -- every cut is refused
