@@ -253,8 +253,6 @@ SET allow_system_table_mods = on;
 INSERT INTO pg_description VALUES (1, 1, 1, 'catalog');
 DELETE FROM pg_description WHERE (objoid, classoid, objsubid) = (1, 1, 1);
 RESET allow_system_table_mods;
-CREATE TABLE cat (id int PRIMARY KEY) WITH (user_catalog_table = true);
-INSERT INTO cat VALUES (1);
 SELECT lo_from_bytea(0, 'large object') > 0 AS lo;
 SELECT * FROM sent();
 -- large values, compressed in either way
@@ -310,7 +308,7 @@ CREATE FOREIGN DATA WRAPPER nothing;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
 CREATE FOREIGN TABLE far (id int) SERVER nowhere;
 DROP FOREIGN DATA WRAPPER nothing CASCADE;
-DROP TABLE t, u, n, swap, ctas, into_table, ctas_empty, temp, unlogged, hot, cat, none;
+DROP TABLE t, u, n, swap, ctas, into_table, ctas_empty, temp, unlogged, hot, none;
 DROP FUNCTION trig, sent;
 DROP SEQUENCE seq;
 SELECT count(*) FROM changes();
