@@ -95,14 +95,16 @@ test_hostile(void)
 static void
 test_limits(void)
 {
-	char		data[MESSAGE_HEAD_SIZE + TOPIC_NAME_MAX + 1] = {MESSAGE_VERSION};
+	char		data[MESSAGE_HEAD_SIZE + 1000] = {MESSAGE_VERSION};
 	struct message message;
 
-	memset(data + MESSAGE_HEAD_SIZE, 't', TOPIC_NAME_MAX + 1);
+	memset(data + MESSAGE_HEAD_SIZE, 't', 1000);
 	wire_put16(data + 2, TOPIC_NAME_MAX);
 	ok(parse(data, sizeof(data)), "the longest topic");
 	wire_put16(data + 2, TOPIC_NAME_MAX + 1);
 	ok(!parse(data, sizeof(data)), "a byte longer");
+	wire_put16(data + 2, 1000);
+	ok(!parse(data, sizeof(data)), "as long as there are bytes");
 	/* only the head is read */
 	ok(!message_parse(&message, WHOLE, (size_t) MESSAGE_MAX + 1),
 	   "more than a frame may hold");
