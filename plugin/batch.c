@@ -355,6 +355,12 @@ wal2kafka_batch_record_cancel(Wal2KafkaBatch *batch,
 	relation->announced = batch->mark_announced;
 	batch->txn_announced = batch->mark_txn_announced;
 	batch->buffer.len = batch->mark_len;
+	if (batch->buffer.maxlen > BUFFER_KEPT)
+	{
+		batch->buffer.maxlen = Max(batch->mark_len + 1, 2 * FRAME_SIZE);
+		batch->buffer.data = repalloc(batch->buffer.data,
+									  batch->buffer.maxlen);
+	}
 	batch->buffer.data[batch->buffer.len] = '\0';
 }
 

@@ -79,11 +79,16 @@ has_room(Wal2KafkaEncoder *encoder, const StringInfoData *out, Size more)
 	return false;
 }
 
-/* Bytes in UTF-8, at least: some encodings need more for a character. */
+/*
+ * Bytes in UTF-8, at least: some encodings need more for a character.  What
+ * might have more in UTF-8 than a buffer takes is not converted at all.
+ */
 static inline Size
 least_utf8(const Wal2KafkaEncoder *encoder, Size len)
 {
-	return encoder->charset == CHARSET_UTF8 ? len : len / 2;
+	if (encoder->charset == CHARSET_UTF8)
+		return len;
+	return len > MaxAllocSize / 4 ? MaxAllocSize : len / 2;
 }
 
 /* Bytes of a stored value once it is whole, without its header. */
