@@ -292,10 +292,13 @@ sub expected
 {
 	my ($self) = @_;
 	my %kinds = (
-		type        => [ 1, type_names() ],
-		statement   => [ 1, 'delete that may cascade', map { $_->[1] } $self->dml ],
-		ddl         => [ 1, 'create table', 'create partitioned table',
-			'attach a table with another order of columns', map { $_->[1] } $self->ddl ],
+		type      => [ 1, type_names() ],
+		statement => [ 1, 'delete that may cascade', map { $_->[1] } $self->dml ],
+		ddl       => [
+			1, 'create table',
+			'create partitioned table',
+			'attach a table with another order of columns',
+			map { $_->[1] } $self->ddl ],
 		transaction => [
 			2, 'begin', 'commit', 'rollback', 'prepare',
 			'commit prepared',
@@ -328,9 +331,8 @@ sub complaints
 		my ($floor, @names) = @{ $kinds{$group} };
 		my $least  = $floor * int($cases / 50);
 		my $counts = $self->{counts}{$group};
-		push @out,
-		  map  { "$group \"$_\": " . ($counts->{$_} // 0) . ", not $least" }
-		  grep { ($counts->{$_}                     // 0) < $least } @names;
+		push @out, map { "$group \"$_\": " . ($counts->{$_} // 0) . ", not $least" }
+		  grep { ($counts->{$_} // 0) < $least } @names;
 	}
 	my $errors = sum($self->{counts}{error},     keys %{ $self->{counts}{error} });
 	my $done   = sum($self->{counts}{statement}, map { $_->[1] } $self->dml) +

@@ -85,10 +85,39 @@ sub apply
 	return;
 }
 
+# Labels of enums that have been renamed.  A transaction that was under way then
+# still tells the old one; the copy has the new one.
+my %labels;
+
+sub label_now
+{
+	my ($label) = @_;
+	$label = $labels{$label} while exists $labels{$label};
+	return $label;
+}
+
+sub value_now
+{
+	my ($value) = @_;
+	$value =~ s/\b(label_\d+)\b/label_now($1)/ge if %labels && defined $value && !ref $value;
+	return $value;
+}
+
+sub rename_label
+{
+	my ($self, $from, $to) = @_;
+	$labels{$from} = $to;
+	for my $row (map { @{ $_->{rows} } } $self->tables)
+	{
+		$_ = value_now($_) for values %$row;
+	}
+	return;
+}
+
 sub pairs
 {
 	my ($names, $row) = @_;
-	return map { $names->[$_] => $row->[$_] } 0 .. $#$names;
+	return map { $names->[$_] => value_now($row->[$_]) } 0 .. $#$names;
 }
 
 sub insert

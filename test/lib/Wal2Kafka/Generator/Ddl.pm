@@ -29,10 +29,10 @@ my @ddl = (
 			my ($self, $s, $t) = @_;
 			my $col   = $self->new_column(type_names());
 			my $value = value($col->{type});
-			my $text  = $s->copy_rows("SELECT $value\::$col->{sql}") // return;
+			my $text  = $self->texts_of($s, "$value\::$col->{sql}") || return;
 			return [ "ALTER TABLE $t->{q} ADD COLUMN " . $self->column_sql($col) . " DEFAULT $value" ],
 			  $t->{list} ? sub { } : sub {
-				$self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, $text->[0][0]) });
+				$self->on_copies($t, sub { $_[0]->add_column($_[1], $col->{name}, $text->[0]) });
 			  };
 		}
 	],
@@ -268,6 +268,31 @@ my @ddl = (
 			my ($self, $s, $t) = @_;
 			return if !$t->{alone} || @{ $self->{oids} } < 2;
 			return ["DROP TABLE $t->{q}"], sub { $self->forgotten($t) };
+		}
+	],
+	[   4,
+		'rename a label of an enum',
+		sub {
+			my ($self, $s) = @_;
+			$s->run("SELECT enumlabel FROM pg_enum WHERE enumtypid = 'gen.shifting'::regtype")
+			  or die "labels: $s->{state}\n";
+			my $from = any(@{ $s->{rows} });
+			my $to   = 'label_' . (10 + ++$self->{labels});
+			return ["ALTER TYPE gen.shifting RENAME VALUE '$from' TO '$to'"], sub {
+				sub { $_[0]->rename_label($from, $to) }
+			};
+		}
+	],
+	[   2,
+		'add a label to an enum',
+		sub {
+			my ($self, $s) = @_;
+			$s->run("SELECT enumlabel FROM pg_enum WHERE enumtypid = 'gen.shifting'::regtype"
+				  . ' ORDER BY enumsortorder DESC LIMIT 1')
+			  or die "labels: $s->{state}\n";
+			return ["ALTER TYPE gen.shifting ADD VALUE 'label_"
+				  . (10 + ++$self->{labels})
+				  . "' AFTER '$s->{rows}[0]'" ], sub { undef };
 		}
 	],
 	[   6,

@@ -5,7 +5,8 @@ use strict;
 use warnings;
 
 # SQLSTATEs that a random statement may meet.
-my %may_fail = map { $_ => 1 } qw(55P03 23505 23502 23503 23514 21000);
+my %may_fail = map { $_ => 1 } qw(55P03 23505 23502 23503 23514 21000
+  55P04);    # a label that was renamed a moment ago
 
 my %may_fail_as = (
 	42804   => qr/ ATTACH PARTITION /,           # it was altered meanwhile
@@ -92,6 +93,16 @@ sub together
 	$s->run('\set ON_ERROR_ROLLBACK on')             if $s->{forgiving};
 	$self->execute($s, 'COMMIT')                     if $alone;
 	return $self->succeeded($kind);
+}
+
+# The texts of some values; false where one of them cannot be had now.
+sub texts_of
+{
+	my ($self, $s, @values) = @_;
+	my $rows = $s->copy_rows('SELECT ' . join ', ', @values);
+	return $rows->[0] if $rows && @$rows;
+	$s->{state} ||= '55P04';
+	return $self->failed($s, 'value', "SELECT @values");
 }
 
 # psql does not tell an error that comes after a COPY has begun; a transaction

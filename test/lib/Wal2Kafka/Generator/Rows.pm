@@ -249,13 +249,13 @@ sub copy_statement
 	my @lines;
 	for (1 .. between(2, 9))
 	{
-		my $row = $s->copy_rows('SELECT ' . join ', ',
-			map { $self->any_value($_, $key{ $_->{name} }) . "::$_->{sql}" } @cols) // return;
+		my $row = $self->texts_of($s, map { $self->any_value($_, $key{ $_->{name} }) . "::$_->{sql}" } @cols)
+		  || return;
 		push @lines, join "\t", map {
 			my $text = $_ // "\\N";
 			$text =~ s/([\\\n\r\t])/\\$1/g if defined $_;
 			$text
-		} @{ $row->[0] };
+		} @$row;
 	}
 	my $file = launch_dir() . '/copy.' . ++$self->{copies};
 	spit($file, join '', map { "$_\n" } @lines);

@@ -301,7 +301,9 @@ sub first_partition
 	my $bounds = 'FOR VALUES WITH (MODULUS 2, REMAINDER 0)';
 
 	return "CREATE TABLE $leaf PARTITION OF $q $bounds" if chance(0.4);
-	my @shuffled = sort { $a->{order} <=> $b->{order} } map { { %$_, order => rand } } @cols;
+	my @shuffled = sort { $a->{order} <=> $b->{order} } map {
+		{ %$_, order => rand }
+	} @cols;
 	my $gone = { name => odd_name('gone'), sql => 'text', notnull => 0 };
 	splice @shuffled, rand(@shuffled), 0, $gone;
 	$self->count('ddl', 'attach a table with another order of columns');

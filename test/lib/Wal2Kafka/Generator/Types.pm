@@ -294,6 +294,13 @@ my %types = (
 			range_text(sub { $_[0] });
 		}
 	],
+
+	# its labels change: by their places
+	shifting_enum  => [ 'gen.shifting', sub { 'gen.label_at(' . between(0, 2) . ')' }, 0, 1 ],
+	shifting_array => [
+		'gen.shifting[]',
+		sub { 'ARRAY[gen.label_at(' . between(0, 2) . '), NULL, gen.label_at(' . between(0, 2) . ')]' },
+		0, 1 ],
 	odd_enum => [ 'gen."odd ""type"', sub { any('', ' ') . 'x' } ],);
 
 my %by_sql = map { $types{$_}[0] => $_ } keys %types;
@@ -312,6 +319,10 @@ sub type_setup
 CREATE SCHEMA gen;
 CREATE TYPE gen.mood AS ENUM ('sad', 'ok', 'it''s "fine"', 'a,b');
 CREATE TYPE gen."odd ""type" AS ENUM ('x', ' x');
+CREATE TYPE gen.shifting AS ENUM ('label_1', 'label_2', 'label_3');
+CREATE FUNCTION gen.label_at(n int) RETURNS gen.shifting LANGUAGE sql STABLE AS $$
+	SELECT enumlabel::text::gen.shifting FROM pg_enum WHERE enumtypid = 'gen.shifting'::regtype
+	ORDER BY enumsortorder OFFSET n LIMIT 1 $$;
 CREATE DOMAIN gen.positive AS integer CHECK (VALUE > 0);
 CREATE DOMAIN gen.small AS gen.positive CHECK (VALUE < 100);
 CREATE DOMAIN gen.label AS text CHECK (VALUE LIKE 'L%');
@@ -325,7 +336,13 @@ SQL
 sub name_of { my ($sql)  = @_; return $by_sql{$sql}; }
 sub sql_of  { my ($name) = @_; return $types{$name}[0]; }
 
-sub value { my ($name) = @_; return quote($types{$name}[1]->()); }
+# A literal, or an expression where the type says so.
+sub value
+{
+	my ($name) = @_;
+	my (undef, $make, undef, $expression) = @{ $types{$name} };
+	return $expression ? $make->() : quote($make->());
+}
 
 # Types whose values can be too large for a page; how to make one of $size
 # bytes, junk that no compression makes smaller or one that it does.
