@@ -20,7 +20,6 @@ use Time::HiRes qw(time);
 plan skip_all => 'needs a real broker' if Wal2Kafka::Kafka::why_mock();
 
 my $seed = $ENV{CHAOS_SEED} || time() % 100000;
-my $end = time() + ($ENV{CHAOS_SECONDS} || 120);
 diag("CHAOS_SEED=" . srand($seed));
 
 my $kafka = Wal2Kafka::Kafka->new;
@@ -33,6 +32,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	options => { max_in_flight => '1MB', release_after => 2 });
 $shipper->init;
 $shipper->start;
+my $end = time() + ($ENV{CHAOS_SECONDS} || 120);
 
 # the one place where time passes on purpose
 sub pause { select(undef, undef, undef, rand($_[0])); return; }
