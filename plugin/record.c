@@ -103,7 +103,7 @@ raw_size(Datum value)
 }
 
 /* Appends \x and two digits a byte; the JSON form doubles the backslash. */
-static void
+static pg_noinline void
 append_bytea(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
 			 bool json)
 {
@@ -164,7 +164,7 @@ append_text(StringInfo out, Wal2KafkaEncoder *encoder, const char *text,
 }
 
 /* A varlena that is the text: its size is known before it is fetched. */
-static void
+static pg_noinline void
 append_stored_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
 				   bool json)
 {
@@ -241,6 +241,15 @@ append_output(StringInfo out, Wal2KafkaEncoder *encoder,
 		pfree(text);
 }
 
+/* Whether the value lies there as it is, and needs no thought. */
+static inline bool
+is_short(Datum value)
+{
+	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	return VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored);
+}
+
 static void
 append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			 Wal2KafkaColumn *column, Datum value, bool json)
@@ -257,7 +266,16 @@ append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			append_integer(out, column, value);
 			break;
 		case OUTPUT_TEXT:
-			append_stored_text(out, encoder, value, json);
+			if (likely(json && is_short(value)))
+			{
+				encoder->size = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
+				(void) wal2kafka_json_escape_within(out, VARDATA_ANY(DatumGetPointer(value)),
+													encoder->size,
+													encoder->charset,
+													encoder->limit);
+			}
+			else
+				append_stored_text(out, encoder, value, json);
 			break;
 		case OUTPUT_BYTEA:
 			append_bytea(out, encoder, value, json);
