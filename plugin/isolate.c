@@ -44,6 +44,9 @@ wal2kafka_type_is_native(Oid type)
 static bool
 concerns_the_value(int sqlstate)
 {
+	/* the description of a row's columns needs a lock on its type */
+	if (sqlstate == ERRCODE_LOCK_NOT_AVAILABLE)
+		return false;
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
 		case ERRCODE_TRANSACTION_ROLLBACK:
