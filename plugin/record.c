@@ -23,6 +23,9 @@
 /* bytes from which on a value's room, memory and interrupts are thought of */
 #define LARGE_VALUE		((Size) 64 * 1024)
 
+/* a name[] has 64 bytes for what may be written as "a," */
+#define LEAST_TEXT		32
+
 #define append_literal(out, text) \
 	appendBinaryStringInfo((out), (text), sizeof(text) - 1)
 
@@ -208,8 +211,8 @@ output_text(Wal2KafkaEncoder *encoder, Wal2KafkaColumn *column, Datum value,
 
 /*
  * By the type's output function.  Text of the server's own types is at least
- * an eighth of what is stored (a bit string eight times as much): what cannot
- * fit is not even made.
+ * a part of what is stored (a bit string eight times as much): what cannot fit
+ * is not even made.
  */
 static void
 append_output(StringInfo out, Wal2KafkaEncoder *encoder,
@@ -223,7 +226,7 @@ append_output(StringInfo out, Wal2KafkaEncoder *encoder,
 	{
 		encoder->size = raw_size(value);
 		if (!column->is_foreign &&
-			!has_room(encoder, out, encoder->size / 8))
+			!has_room(encoder, out, encoder->size / LEAST_TEXT))
 			return;
 	}
 	text = output_text(encoder, column, value, large);

@@ -35,6 +35,13 @@ INSERT INTO doc VALUES (5, NULL, repeat('compressed', 100000), 'fifth');
 INSERT INTO doc SELECT 6, repeat('x', 3000000), NULL, 'sixth';
 SELECT short_changes('max_record', '1000', 'on_error', 'stub');
 
+-- 64 bytes for each name, of which few are sent
+CREATE TABLE named (id int PRIMARY KEY, names name[]);
+INSERT INTO named VALUES (1, array_fill('n'::name, ARRAY[20000]));
+SELECT length(data) > 40000 AS whole, data::json -> 'omitted' AS omitted
+FROM pg_logical_slot_get_changes('regress', NULL, NULL, 'max_record', '50000');
+DROP TABLE named;
+
 -- an update: OLD has no large value to lose, NEW does
 UPDATE doc SET a = repeat('c', 2000) WHERE id = 1;
 DELETE FROM doc WHERE id = 1;
