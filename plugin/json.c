@@ -22,6 +22,9 @@
 /* text is converted in pieces of that many bytes */
 #define PIECE			8192
 
+/* more than any record may have, and a buffer that grows can still hold */
+#define CONVERTED_MAX	(MaxAllocSize / 4 * 3)
+
 #define EVERY_BYTE(b)	(UINT64CONST(0x0101010101010101) * (b))
 
 Wal2KafkaCharset
@@ -213,7 +216,7 @@ mend_utf8(const char *text, int *len)
 		return text;
 
 	initStringInfo(&out);
-	while (text < end)
+	while (text < end && out.len < CONVERTED_MAX)
 	{
 		int			l = pg_utf_mblen((const unsigned char *) text);
 
@@ -274,7 +277,7 @@ convert(const char *text, int *len)
 	int			left = *len;
 
 	initStringInfo(&out);
-	while (left > 0)
+	while (left > 0 && out.len < CONVERTED_MAX)
 	{
 		int			done = 0;
 

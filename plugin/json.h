@@ -23,8 +23,9 @@ extern Wal2KafkaCharset wal2kafka_charset(bool text_lines);
  * Text in UTF-8: the given pointer or a palloc'd copy, not terminated, with
  * its length in *len.  Bytes that cannot be converted are each taken for the
  * LATIN1 character of that number: what is not UTF-8 in an SQL_ASCII database,
- * characters that Unicode has not.  Unless all is ASCII, the first call of a
- * process reads the catalog.
+ * characters that Unicode has not.  What becomes too long for any record is
+ * cut, to what still is.  Unless all is ASCII, the first call of a process
+ * reads the catalog.
  */
 extern const char *wal2kafka_utf8(const char *text, int *len,
 								  Wal2KafkaCharset charset);
