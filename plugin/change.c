@@ -328,6 +328,8 @@ wal2kafka_truncate_send(Wal2KafkaState *state, Relation relation,
 			notice(state, WIRE_NOTICE_TRUNCATE_SKIPPED, entry, change->lsn);
 			break;
 		case TRUNCATE_HALT:
+			if (state->frames)
+				wal2kafka_batch_flush(&state->batch, state->ctx);
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("table \"%s.%s\" was truncated, and truncate is \"halt\"",

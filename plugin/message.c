@@ -55,11 +55,13 @@ record_size(const struct message *message)
 
 /* Nothing of a message can be left out: it is sent whole, or not at all. */
 static void
-refuse_large(const Wal2KafkaState *state, const Wal2KafkaTxn *txn,
+refuse_large(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 			 const struct message *message)
 {
 	char	   *name = wal2kafka_stub_name(txn);
 
+	if (state->frames)
+		wal2kafka_batch_flush(&state->batch, state->ctx);
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("message of %zu bytes for topic \"%s\" is larger than %zu bytes",

@@ -146,6 +146,29 @@ for my $value (-57, -53, -40, -58)
 	sql("SELECT pg_replication_slot_advance('going', pg_current_wal_lsn())");
 }
 
+# --- what lies before a record that halts the stream is delivered ---
+sql(q{CREATE FUNCTION emit(text, text, text, jsonb, bool) RETURNS pg_lsn LANGUAGE C
+	AS 'wal2kafka', 'wal2kafka_emit_message_text'});
+my %halts = (
+	truncated => [ 'TRUNCATE f', qr/was truncated, and truncate is "halt"/, truncate => 'halt' ],
+	message => [
+		q{SELECT emit('out', NULL, repeat('x', 2000), NULL, false)},
+		qr/message of 2000 bytes for topic "out" is larger than 1000 bytes/,
+		message_topics => 'out', max_record => '1000B'
+	]);
+for my $what (sort keys %halts)
+{
+	my ($statement, $error, %options) = @{ $halts{$what} };
+	my $shipper = shipper($what, %options);
+	$shipper->init;
+	sql(q{INSERT INTO f VALUES (10, '10')});
+	sql($statement);
+	$shipper->start;
+	is($shipper->wait_exit, 3, "$what: halts");
+	like($shipper->log, $error, "$what: says why");
+	is(scalar(written($what, 'f')), 1, "$what: the row before it is delivered");
+}
+
 is(sql('SELECT pg_postmaster_start_time()'), $started, 'the server was never restarted');
 unlike(slurp($node->logfile), qr/TRAP|PANIC|terminated by signal|WARNING|registered snapshots|leak/,
 	'and has nothing to say about it');
