@@ -36,8 +36,7 @@ wal2kafka_type_is_native(Oid type)
 		case F_RECORD_OUT:
 			return false;		/* its columns may be of any type */
 		default:
-			/* of a type made by hand, whose values may be of any form */
-			return base < FirstNormalObjectId || function == F_ENUM_OUT;
+			return true;
 	}
 }
 

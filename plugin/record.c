@@ -253,6 +253,17 @@ is_short(Datum value)
 	return VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored);
 }
 
+static inline void
+append_short_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value)
+{
+	const char *stored = DatumGetPointer(value);
+
+	encoder->size = VARSIZE_ANY_EXHDR(stored);
+	(void) wal2kafka_json_escape_within(out, VARDATA_ANY(stored),
+										encoder->size, encoder->charset,
+										encoder->limit);
+}
+
 static void
 append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			 Wal2KafkaColumn *column, Datum value, bool json)
@@ -270,13 +281,7 @@ append_value(StringInfo out, Wal2KafkaEncoder *encoder,
 			break;
 		case OUTPUT_TEXT:
 			if (likely(json && is_short(value)))
-			{
-				encoder->size = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
-				(void) wal2kafka_json_escape_within(out, VARDATA_ANY(DatumGetPointer(value)),
-													encoder->size,
-													encoder->charset,
-													encoder->limit);
-			}
+				append_short_text(out, encoder, value);
 			else
 				append_stored_text(out, encoder, value, json);
 			break;
