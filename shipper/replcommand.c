@@ -15,7 +15,7 @@ static char *publication_names(const char *list);
 
 char *
 replcommand_start(const struct config *config, size_t largest, lsn_t start,
-				  const char *routes)
+				  const char *routes, bool careful)
 {
 	char	   *slot = names_quote(config->slot);
 	char	   *publications = publication_names(config->publication);
@@ -34,9 +34,13 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 		add_option(&command, "routes", routes);
 	for (size_t i = 0; i < config->plugin_count; i++)
 	{
+		if (careful && strcmp(config->plugin[i].name, "flush") == 0)
+			continue;
 		sized |= strcmp(config->plugin[i].name, "max_record") == 0;
 		add_option(&command, config->plugin[i].name, config->plugin[i].value);
 	}
+	if (careful)
+		add_option(&command, "flush", "commit");
 	if (!sized && largest > 0)
 		add_option(&command, "max_record", max_record);
 	free(max_record);

@@ -55,6 +55,7 @@ struct run
 
 	int64_t		retry_at;		/* ms; when to open again */
 	unsigned	attempts;		/* failures since things last went well */
+	bool		careful;		/* the plugin halts at some change */
 	int64_t		opened_at;
 	lsn_t		repeat_lsn;		/* where the same error came before */
 	unsigned	repeats;
@@ -433,7 +434,10 @@ mend(struct run *run)
 		open_stream(run);
 	else if (run->attempts > 0 && stream_is_open(run->stream) &&
 			 clock_ms() - run->opened_at > STEADY_MS)
+	{
 		run->attempts = 0;
+		run->careful = false;
+	}
 }
 
 static bool
@@ -462,7 +466,8 @@ open_stream(struct run *run)
 		if (stream_timeline_changed(run->stream))
 			ledger_forget(&run->ledger);
 		cursor_connect(&run->cursor);
-		if (stream_start(run->stream, run->ledger.confirmable, routes))
+		if (stream_start(run->stream, run->ledger.confirmable, routes,
+						 run->careful))
 		{
 			if (run->ledger.confirmable == LSN_INVALID)
 				log_info("streaming slot \"%s\" from where it stands",
@@ -486,11 +491,21 @@ lose_stream(struct run *run)
 {
 	enum reaction reaction = stream_reaction(run->stream);
 	lsn_t		lsn = run->ledger.confirmable;
+	bool		streaming = stream_is_open(run->stream);
 
 	stream_close(run->stream);
 	run->answer_wanted = false;
 	if (run->stopping || stop_asked || run->done)
 		return;
+	if (streaming && !run->careful &&
+		(reaction == REACTION_PERSON || reaction == REACTION_REPEAT))
+	{
+		/* what the plugin held when it failed is complete, and waits for no one */
+		run->careful = true;
+		log_info("reading once more, for what lies before");
+		run->retry_at = clock_ms();
+		return;
+	}
 
 	run->repeats = lsn == run->repeat_lsn && reaction == REACTION_REPEAT ?
 		run->repeats + 1 : 0;

@@ -97,10 +97,11 @@ stream_timeline_changed(const struct stream *stream)
 }
 
 bool
-stream_start(struct stream *stream, lsn_t start, const char *routes)
+stream_start(struct stream *stream, lsn_t start, const char *routes,
+			 bool careful)
 {
 	char	   *command = replcommand_start(stream->config, stream->max_record,
-											start, routes);
+											start, routes, careful);
 	PGresult   *result = connect_query(stream->conn, command, stream->stop,
 									   &stream->reaction);
 

@@ -57,10 +57,11 @@ extern bool stream_timeline_changed(const struct stream *stream);
 
 /*
  * Starts streaming at an LSN (LSN_INVALID: wherever the slot stands), with
- * the plugin's routes.  Blocks like stream_open().
+ * the plugin's routes; "careful" as for replcommand_start().  Blocks like
+ * stream_open().
  */
 extern bool stream_start(struct stream *stream, lsn_t start,
-						 const char *routes);
+						 const char *routes, bool careful);
 
 extern bool stream_is_open(const struct stream *stream);
 

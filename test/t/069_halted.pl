@@ -1,0 +1,51 @@
+# A change at which the plugin raises an error: what was committed before it is
+# delivered and confirmed all the same, though it was held in the same frame.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $node = new_server('source');
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+sql(<<'EOF');
+CREATE TABLE good (id int PRIMARY KEY);
+CREATE TABLE bad (id int PRIMARY KEY, v text);
+CREATE PUBLICATION p FOR TABLE good, bad;
+CREATE PUBLICATION q FOR TABLE bad (id);
+EOF
+
+my $folder  = launch_dir() . '/sink';
+my $shipper = Wal2Kafka::Shipper->new(
+	node        => $node,
+	slot        => 'halted',
+	publication => 'p,q',
+	kafka       => undef,
+	options     => { sink => "file:$folder", flush => 'batch' });
+$shipper->init;
+
+sql("INSERT INTO good VALUES ($_)") for 1 .. 3;
+sql('INSERT INTO bad VALUES (1)');
+sql('INSERT INTO good VALUES (4)');
+
+$shipper->start;
+is($shipper->wait_exit, 3, 'it needs a person');
+like($shipper->log, qr/different column lists/, 'who is told why');
+like($shipper->log, qr/table "bad", lsn/, 'and where');
+
+sub delivered { return scalar(split /\n/, slurp("$folder/public.good.jsonl")); }
+
+is(delivered(), 3, 'what lies before is delivered, and nothing behind');
+
+$shipper->start;
+is($shipper->wait_exit, 3, 'it still does');
+is(delivered(), 3, 'what was delivered is confirmed');
+
+$node->stop;
+done_testing();
