@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "utils/builtins.h"
 
 #include "compat.h"
@@ -26,8 +28,9 @@ parse_name(const char *text)
 	uint32		low;
 	int			end = 0;
 
-	if (sscanf(text, "%X/%X/" UINT64_FORMAT "%n", &high, &low, &name->ordinal,
-			   &end) != 3 ||
+	/* widths that cannot overflow */
+	if (sscanf(text, "%8X/%8X/%18" SCNu64 "%n", &high, &low,
+			   &name->ordinal, &end) != 3 ||
 		text[end] != '\0' || strspn(text, "0123456789ABCDEFabcdef/") != end)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -259,9 +262,10 @@ cut_largest(Wal2KafkaStub *stub, const Wal2KafkaOptions *options)
 		if (stub->gone == stub->norder)
 			return false;
 		column = stub->order[stub->gone++];
-		if (!omit(stub, column))
-			return false;
 		stub->rest -= stub->cost[column];
+		/* one whose function failed meanwhile has gone before */
+		if (!stub->omitted[column].omitted && !omit(stub, column))
+			return false;
 	} while (stub->rest > options->record_limit);
 	return true;
 }

@@ -117,6 +117,8 @@ SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub',
 SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub', '0/1/2/3');
 SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub', '0/1/2,');
 SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub', '0/1/-2');
+SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub', '100000000/0/0');
+SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'stub', '0/1/10000000000000000000');
 SELECT count(*) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'on_error', 'maybe');
 
 DROP TABLE doc, keyless, wide_key, one;
