@@ -15,7 +15,7 @@
 #include "partition.h"
 #include "stub.h"
 
-#define POSITION_SIZE	96		/* both headers of ours */
+#define POSITION_SIZE	96		/* both headers of ours, at most */
 
 static bool
 is_published(const Wal2KafkaState *state, const char *topic)
@@ -53,7 +53,19 @@ record_size(const struct message *message)
 	return message->key.len + message->headers.len + message->value.len;
 }
 
-/* Nothing of a message can be left out: it is sent whole, or not at all. */
+/* What ours, which go into every one, leave of a record. */
+static size_t
+size_limit(const Wal2KafkaState *state)
+{
+	size_t		limit = state->options.record_limit;
+
+	return limit - Min(limit, POSITION_SIZE);
+}
+
+/*
+ * Nothing of a message can be left out: it is sent whole, or not at all.  What
+ * lies before it need not wait for a person.
+ */
 static void
 refuse_large(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 			 const struct message *message)
@@ -65,8 +77,7 @@ refuse_large(Wal2KafkaState *state, const Wal2KafkaTxn *txn,
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("message of %zu bytes for topic \"%s\" is larger than %zu bytes",
-					record_size(message), message->topic,
-					state->options.record_limit),
+					record_size(message), message->topic, size_limit(state)),
 			 errdetail("It is record %s (commit LSN, seq_id).", name),
 			 errhint("Raise max.message.bytes of the topic and message.max.bytes in [kafka].  To lose it: stub = %s in [wal2kafka].",
 					 name)));
@@ -126,7 +137,7 @@ static void
 send_message(Wal2KafkaState *state, Wal2KafkaTxn *txn,
 			 const struct message *message)
 {
-	if (record_size(message) > state->options.record_limit)
+	if (record_size(message) > size_limit(state))
 	{
 		if (!wal2kafka_stub_named(&state->options, txn))
 			refuse_large(state, txn, message);

@@ -31,10 +31,11 @@ sub server_lives
 # --- a walsender ---
 sub receive
 {
-	my ($slot, $file) = @_;
+	my ($slot, $file, @options) = @_;
 	return spawn(launch_dir() . '/receiver.log', 'pg_recvlogical', '-d',
 		$server->connstr('postgres'), '-S', $slot, '--start', '-f', $file,
-		'--no-loop', '-o', 'proto_version=1', '-o', 'message_topics=out,out.*');
+		'--no-loop', '-o', 'proto_version=1', '-o', 'message_topics=out,out.*',
+		map { ('-o', $_) } @options);
 }
 
 # Until it has this text; without parsing it all again and again.
@@ -123,6 +124,20 @@ is_deeply(
 	],
 	'records in the order of the log');
 server_lives('the server lives');
+
+# --- too large: what is before it does not wait for a person ---
+slot('large');
+sql(
+	q{BEGIN;
+	SELECT wal2kafka.emit_message('out', 'k', 'it fits');
+	SELECT wal2kafka.emit_message('out', 'k', repeat('x', 3000));
+	COMMIT});
+my $large = launch_dir() . '/large';
+isnt(reap(receive('large', $large, 'max_record=2000')),
+	0, 'one that is too large stops the stream');
+is_deeply([ map { describe($_) } records_in($large) ],
+	['out k it fits'], 'behind what lies before it');
+sql(q{SELECT pg_drop_replication_slot('large')});
 
 # --- anything, by anybody ---
 sql('CREATE ROLE nobody_special');
