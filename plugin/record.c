@@ -517,7 +517,7 @@ append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
 	if (record->omitted)
 		append_omitted(out, record);
 	if (record->key_change)
-		append_literal(out, ",\"key_change\":true");
+		append_literal(out, KEY_CHANGE_FIELD);
 	if (record->op == OP_TRUNCATE)
 		appendStringInfo(out, ",\"truncate\":{\"cascade\":%s,\"restart_identity\":%s}",
 						 record->cascade ? "true" : "false",

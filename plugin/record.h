@@ -15,6 +15,8 @@
 
 #include "relation.h"
 
+#define KEY_CHANGE_FIELD	",\"key_change\":true"
+
 typedef enum Wal2KafkaOp
 {
 	OP_INSERT,
@@ -40,6 +42,7 @@ typedef struct Wal2KafkaTxn
 	char	   *origin;			/* name, or NULL */
 	uint64		ordinal;		/* "seq_id" of the next record */
 	uint32		dropped;		/* records that would have had that number */
+	bool		half_named;		/* it is half of an update that was named */
 
 	/* written once: the digits of lsn, and commit_ts */
 	char		lsn_text[MAXINT8LEN + 1];

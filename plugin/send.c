@@ -22,6 +22,39 @@ append_truncate_key(StringInfo out, Wal2KafkaState *state,
 	appendStringInfoString(out, "\"}");
 }
 
+/*
+ * Bytes that a record leaves free.  A table without a key finds rows by all
+ * of OLD: whether a row can be sent whole must not depend on the length of
+ * its record's numbers, nor on its being half of an update, or OLD would hold
+ * what NEW was sent without.
+ */
+static Size
+margin(const Wal2KafkaState *state, const Wal2KafkaRecord *record)
+{
+	const Wal2KafkaTxn *txn = &state->txn;
+	char		digits[MAXINT8LEN + 1];
+	Size		size;
+
+	if (likely(record->relation->identity != IDENTITY_FULL ||
+			   record->relation->nidentity > 0))
+		return 0;
+	size = MAXINT8LEN - txn->lsn_len +
+		MAXINT8LEN - pg_ulltoa_n(txn->ordinal, digits);
+	if (!record->key_change)
+		size += sizeof(KEY_CHANGE_FIELD) - 1;
+	if (state->options.include_xid)
+		size += MAXINT8LEN - pg_ulltoa_n(txn->xid, digits);
+	return Min(size, state->options.record_limit);
+}
+
+static void
+begin(Wal2KafkaState *state, const Wal2KafkaRecord *record,
+	  const StringInfoData *out)
+{
+	wal2kafka_encoder_begin(&state->encoder, out);
+	state->encoder.limit -= margin(state, record);
+}
+
 static bool
 try_text(Wal2KafkaState *state, const Wal2KafkaRecord *record)
 {
@@ -29,7 +62,7 @@ try_text(Wal2KafkaState *state, const Wal2KafkaRecord *record)
 	bool		whole;
 
 	OutputPluginPrepareWrite(state->ctx, true);
-	wal2kafka_encoder_begin(&state->encoder, out);
+	begin(state, record, out);
 	wal2kafka_record_value(out, &state->encoder, &state->txn, record);
 	whole = wal2kafka_encoder_is_whole(&state->encoder, out);
 	if (whole)
@@ -51,7 +84,7 @@ try_framed(Wal2KafkaState *state, const Wal2KafkaRecord *record,
 
 	out = wal2kafka_batch_record(&state->batch, relation, &state->txn, stub);
 	start = out->len;
-	wal2kafka_encoder_begin(&state->encoder, out);
+	begin(state, record, out);
 	if (record->op == OP_TRUNCATE)
 	{
 		append_truncate_key(out, state, relation);
@@ -86,8 +119,9 @@ try_record(Wal2KafkaState *state, const Wal2KafkaRecord *record,
 static inline bool
 is_named(const Wal2KafkaState *state)
 {
-	return state->options.stub_names != NIL &&
-		wal2kafka_stub_named(&state->options, &state->txn);
+	return state->txn.half_named ||
+		(state->options.stub_names != NIL &&
+		 wal2kafka_stub_named(&state->options, &state->txn));
 }
 
 static inline bool
@@ -127,19 +161,24 @@ drop(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 /*
  * A table without a key: what is found by all of OLD must have been sent as
  * all of NEW.  Two records of about the same size see to it; an update with
- * both rows in it would leave out what was sent before, or will be.
+ * both rows in it would leave out what was sent before, or will be.  A name
+ * stands for both: who is asked for the second might change the limit instead,
+ * and the first would have the update's number already.
  */
 static void
 send_halves(Wal2KafkaState *state, const Wal2KafkaRecord *record)
 {
 	Wal2KafkaRecord removed = *record;
 	Wal2KafkaRecord added = *record;
+	bool		named = is_named(state);
 
 	removed.op = OP_DELETE;
 	added.op = OP_INSERT;
 	removed.key_change = added.key_change = true;
 	wal2kafka_send(state, &removed, record->old_row);
+	state->txn.half_named = named;
 	wal2kafka_send(state, &added, record->new_row);
+	state->txn.half_named = false;
 }
 
 static void

@@ -153,6 +153,7 @@ wal2kafka_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	state->txn.xid = txn->xid;
 	state->txn.ordinal = 0;
 	state->txn.dropped = 0;
+	state->txn.half_named = false;
 	state->txn.lsn_len = 0;
 	state->txn.origin = state->options.include_origin ? origin_name(txn) : NULL;
 }

@@ -621,6 +621,18 @@ statistics(struct run *run)
 				 cursor->no_messages);
 }
 
+/* A consumer that had some of it takes other records for repeats. */
+static void
+warn_of_part(const struct ledger *ledger)
+{
+	if (ledger->sent.commit != LSN_INVALID &&
+		ledger->sent.commit >= ledger->confirmable)
+		log_warning("left off inside the transaction with the commit LSN "
+					LSN_FORMAT ": until it is through, keep the settings that "
+					"decide which records there are",
+					LSN_ARGS(ledger->sent.commit));
+}
+
 /*
  * The server learns what was delivered, then all is freed.  A sink whose
  * threads do not let go in time is left to the end of the process, and the
@@ -631,6 +643,7 @@ finish(struct run *run)
 {
 	int64_t		deadline = clock_ms() + ABANDON_MS;
 
+	warn_of_part(&run->ledger);
 	if (stream_is_open(run->stream) &&
 		stream_confirm(run->stream, confirmable(run)))
 		stream_finish(run->stream);

@@ -105,8 +105,12 @@ like(
 my ($name) = $log =~ m{stub = ([0-9A-F]+/[0-9A-F]+/1) in \[wal2kafka\]};
 ok($name, 'and how to let it through');
 unlike($log . slurp($node->logfile), qr/secret[0-9a-f]/, 'no value is in a log');
-is_deeply([ map { $_->{key} } $kafka->records('public.doc') ],
+is_deeply([ sort map { $_->{key} } $kafka->records('public.doc') ],
 	[ 1, 2 ], 'what is before it has arrived');
+like(
+	$log,
+	qr/left off inside the transaction with the commit LSN/,
+	'which is told: other records must not take the numbers of those');
 
 # --- this one record, from the environment as README says ---
 sql(q{INSERT INTO doc VALUES (5, noise(30000), 1)});
@@ -156,7 +160,10 @@ sql($_)
 $shipper->configure($shipper->config_text . "on_error = stub\n");
 $shipper->start;
 wait_for_slot($node, 'main');
+my $left = $shipper->log_size;
 is($shipper->stop, 0, 'with on_error = stub all of it arrives');
+unlike(substr($shipper->log, $left),
+	qr/left off inside/, 'and no transaction in part');
 my @records = once($kafka->records(@topics));
 my @too_large = grep { length($_->{value}) + length($_->{key} // '') > $limit } @records;
 is(scalar(@too_large), 0, 'no record is larger than the limit');
@@ -174,7 +181,7 @@ is_deeply(
 	],
 	'columns are left out where nothing else helps');
 my $output = consume('all stubs');
-like($output, qr/found no row 0$/, 'and finds every row');
+like($output, qr/found no row 0$/m, 'and finds every row');
 same_in(
 	'stubs',
 	doc   => 'id, n',
@@ -200,6 +207,38 @@ my ($status, $checked) =
 is($status, 0, 'repeats are the same bytes, numbers have no gap')
   or diag($checked);
 
+# --- without a key a row is whole in all of its records, or in none ---
+my ($whole) = grep { !$_->{json}{omitted} && $_->{json}{op}{Insert} }
+  $kafka->records('public.loose');
+my $room =
+  $limit - length($whole->{value}) + length $whole->{json}{op}{Insert}[1];
+sql(join '', map { <<"EOF" } grep { $_ % 3 == 0 } -6 .. 72);
+INSERT INTO loose VALUES (100 + $_, noise($room - $_), 1);
+UPDATE loose SET n = 2 WHERE id = 100 + $_;
+DELETE FROM loose WHERE id = 100 + $_;
+EOF
+$shipper->start;
+wait_for_slot($node, 'main');
+is($shipper->stop, 0, 'rows of about the largest size arrive');
+$output = consume('rows of about the largest size');
+like($output, qr/found no row 0$/m, 'and finds every row');
+same_in('rows of about the largest size', loose => 'id, n');
+
+# --- and a name stands for both halves of an update ---
+$shipper->configure($shipper->config_text);
+sql(q{UPDATE loose SET body = noise(40000), n = n + 1 WHERE id = 4});
+my $from = $shipper->log_size;
+$shipper->start;
+is($shipper->wait_exit, 3, 'an update without a key: status 3');
+($name) = substr($shipper->log, $from) =~ m{stub = (\S+) in};
+$shipper->configure($shipper->config_text . "stub = $name\n");
+$shipper->start;
+wait_for_slot($node, 'main');
+is($shipper->stop, 0, 'its name lets all of it through');
+$output = consume('both halves');
+like($output, qr/found no row 0$/m, 'and finds every row');
+same_in('both halves', loose => 'id, n');
+
 # --- a key that is too large: named it is dropped, the next takes its number ---
 my $route = "[route public.keyed]\ntopic = keyed\nkey = k\n";
 sql(<<'EOF');
@@ -211,7 +250,7 @@ INSERT INTO keyed VALUES (1, repeat('k', 30000)), (2, repeat('k', 30000)), (3, '
 COMMIT;
 EOF
 $kafka->create_topic('keyed', 1);
-my $from = $shipper->log_size;
+$from = $shipper->log_size;
 $shipper->configure($shipper->config_text . "on_error = stub\n$route");
 $shipper->start;
 is($shipper->wait_exit, 3, 'on_error = stub does not lose a record');
