@@ -153,7 +153,7 @@ my %halts = (
 	truncated => [ 'TRUNCATE f', qr/was truncated, and truncate is "halt"/, truncate => 'halt' ],
 	message => [
 		q{SELECT emit('out', NULL, repeat('x', 2000), NULL, false)},
-		qr/message of 2000 bytes for topic "out" is larger than 1000 bytes/,
+		qr/message of 2000 bytes for topic "out" is larger than 904 bytes/,
 		message_topics => 'out', max_record => '1000B'
 	]);
 for my $what (sort keys %halts)
