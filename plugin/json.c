@@ -182,8 +182,9 @@ escape_ascii(StringInfo out, const char *text, int len, Size limit)
 }
 
 /*
- * What cannot be converted must not stop the stream, nor may two values that
- * differ become one: each byte is taken for the LATIN1 character of its number.
+ * What cannot be converted must not stop the stream.  Each byte is taken for
+ * the LATIN1 character of its number, so that values which differ in such bytes
+ * alone go on to differ; only one that holds that very character is like it.
  */
 static void
 append_latin1(StringInfo out, const char *text, int len)

@@ -325,9 +325,11 @@ refuse_failed(Wal2KafkaState *state, const Wal2KafkaRelation *relation)
 	const Wal2KafkaEncoder *encoder = &state->encoder;
 	const Wal2KafkaColumn *column = linitial(encoder->failed);
 
-	refuse(state, relation, encoder->sqlstate,
-		   psprintf("the output function of column \"%s\" of table \"%s.%s\" raised an error, and the record must have it",
-					column->name, relation->schema, relation->table), true);
+	/* not under its SQLSTATE, which might tell the client to try for ever */
+	refuse(state, relation, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+		   psprintf("the output function of column \"%s\" of table \"%s.%s\" raised an error, SQLSTATE %s, and the record must have it",
+					column->name, relation->schema, relation->table,
+					unpack_sql_state(encoder->sqlstate)), true);
 }
 
 void

@@ -288,7 +288,9 @@ SKIP:
 		[ @there{qw(a a out)} ], 'partitions are those of murmur2');
 }
 
-# killed and started again while messages come and wait
+# killed and started again while messages come and wait; the mock keeps little
+my $each = $kafka->is_mock ? 100 : 2000;
+
 sub backlog
 {
 	my ($from) = @_;
@@ -296,7 +298,7 @@ sub backlog
 	{
 		sql(<<"SQL");
 SELECT count(wal2kafka.emit_message('out', g::text, '$n ' || g || repeat('.', 100), '{"n": "$n"}', g % 3 > 0))
-FROM generate_series(1, 2000) g;
+FROM generate_series(1, $each) g;
 SQL
 	}
 	return;
@@ -307,7 +309,7 @@ $kafka->wait_for_count($before + 1, 'out');
 $shipper->kill9;
 backlog(5);
 $shipper->start;
-$kafka->wait_for_count($before + 12000, 'out');
+$kafka->wait_for_count($before + 6 * $each, 'out');
 $shipper->kill9;
 $shipper->start;
 $server->stop('immediate');
@@ -328,7 +330,7 @@ for my $m ($kafka->messages('out'))
 	$backwards++ if $lsn < $newest->[0] || ($lsn == $newest->[0] && $seq_id < $newest->[1]);
 	$ordered{ $m->{partition} } = [ $lsn, $seq_id ];
 }
-is(scalar keys %value, 20000, 'every message is there');
+is(scalar keys %value, 10 * $each, 'every message is there');
 is(scalar(grep { $_ > 1 } values %value), 0, 'repeats have one place');
 is($differ,    0, 'and one value');
 is($backwards, 0, 'first occurrences are in order');
@@ -344,6 +346,11 @@ is(scalar @told, 1, 'one line for what is no message');
 like(substr($shipper->log, $from), qr/messages ignored 2\b/, 'and a count');
 
 # a topic that is listed and missing is named
+if ($kafka->is_mock)
+{
+	done_testing();    # which makes topics by itself
+	exit;
+}
 $shipper->{options}{message_topics} = 'out*';
 $shipper->configure($shipper->config_text);
 sql(q{SELECT wal2kafka.emit_message('out-of-sight', 'k', 'v')});
