@@ -6,7 +6,7 @@
  * A change becomes finished Kafka records (change.c, record.c), collected in
  * frames for the shipper (batch.c), or text lines without the option
  * proto_version.  Only committed transactions leave the plugin: the streaming
- * and two-phase callbacks are absent on purpose.
+ * and two-phase callbacks are absent on purpose, but for one that does nothing.
  */
 #include "postgres.h"
 
@@ -45,6 +45,9 @@ static void wal2kafka_message(LogicalDecodingContext *ctx,
 							  ReorderBufferTXN *txn, XLogRecPtr lsn,
 							  bool transactional, const char *prefix,
 							  Size size, const char *content);
+static void wal2kafka_stream_abort(LogicalDecodingContext *ctx,
+								   ReorderBufferTXN *txn,
+								   XLogRecPtr abort_lsn);
 static bool wal2kafka_filter_origin(LogicalDecodingContext *ctx,
 									ReplOriginId origin);
 static void wal2kafka_commit(LogicalDecodingContext *ctx,
@@ -67,6 +70,7 @@ _PG_output_plugin_init(OutputPluginCallbacks *cb)
 	cb->message_cb = wal2kafka_message;
 	cb->filter_by_origin_cb = wal2kafka_filter_origin;
 	cb->commit_cb = wal2kafka_commit;
+	cb->stream_abort_cb = wal2kafka_stream_abort;
 }
 
 /*
@@ -281,4 +285,15 @@ wal2kafka_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 	}
 	if (state->sql)
 		wal2kafka_session_restore(state->guc_level);
+}
+
+/*
+ * Nothing is streamed (startup clears ctx->streaming), but servers from 18 on
+ * take the subtransactions of a large transaction that was rolled back for
+ * streamed.  Without this callback they would stop there, at every start.
+ */
+static void
+wal2kafka_stream_abort(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
+					   XLogRecPtr abort_lsn)
+{
 }
