@@ -57,9 +57,11 @@ sub compare
 
 	if ($status == 2)
 	{
-		# lists that contradict each other: then both have to refuse
+		# lists that contradict each other: then both have to refuse, but for
+		# values of publish_generated_columns that come to the same columns
 		my ($theirs, $ours) = map { refusal($db, $_, $name) } qw(pgoutput wal2kafka);
-		ok($theirs ne '' && $ours ne '', "seed $seed: $name: refused by both")
+		my $same = $theirs =~ /different values of publish_generated_columns/;
+		ok($theirs ne '' && ($ours ne '' || $same), "seed $seed: $name: refused")
 		  or diag("pgoutput: $theirs\nwal2kafka: $ours\n$output");
 		return 0;
 	}
