@@ -19,6 +19,10 @@
  *   row where that holds it, and named in "unchanged" elsewhere.
  * - An update without a logged old row has none there.  Here it holds the key,
  *   copied from the new one.
+ * - Bytes that are not UTF-8, which functions in C get into a database, are sent
+ *   as they are there, and mended here (utf8.h).
+ * - A text ends there at a NUL byte, which gets in the same way; it has all of
+ *   its bytes here.
  * - A table of which no column is published has no updates and deletes here:
  *   an empty OLD would match every row of a copy.
  */
@@ -30,6 +34,7 @@
 
 #include "../../shipper/lsn.h"
 #include "die.h"
+#include "utf8.h"
 
 #define SHOWN			50		/* differences in words */
 #define EPOCH_SECONDS	946684800	/* 2000 after 1970 */
@@ -185,6 +190,7 @@ next_record(struct comparison *comparison, struct records *ours)
 	if (record && ours == comparison->ours)
 	{
 		comparison->records++;
+		comparison->counts[COUNT_NUL] += record->nuls;
 		if (comparison->each)
 			comparison->each(record, comparison->arg);
 	}
@@ -339,13 +345,26 @@ delete_differs(struct comparison *comparison, const struct record *ours,
 	return old_row_differs(ours, theirs);
 }
 
+/* Ours was read as JSON and is valid UTF-8. */
+static bool
+same_mended(const char *ours, const struct their_value *theirs)
+{
+	char	   *mended = utf8_mended(theirs->text, theirs->len);
+	bool		same = mended && strcmp(ours, mended) == 0;
+
+	free(mended);
+	return same;
+}
+
 static bool
 same_value(const char *ours, const struct their_value *theirs)
 {
 	if (ours == NULL || theirs->kind == 'n')
 		return ours == NULL && theirs->kind == 'n';
-	return theirs->kind == 't' && strlen(ours) == theirs->len &&
-		memcmp(ours, theirs->text, theirs->len) == 0;
+	if (theirs->kind == 't' && strlen(ours) == theirs->len &&
+		memcmp(ours, theirs->text, theirs->len) == 0)
+		return true;
+	return theirs->kind == 't' && same_mended(ours, theirs);
 }
 
 static bool
@@ -551,7 +570,8 @@ comparison_report(const struct comparison *comparison)
 		"inserts", "updates with the full old row", "updates with the old key",
 		"updates without an old row", "updates split", "deletes with the full row",
 		"deletes with the key", "truncates", "nulls", "values unchanged",
-		"unchanged values filled in", "deletes of an unknown row (ours alone)",
+		"unchanged values filled in", "values with a NUL, which theirs end at",
+		"deletes of an unknown row (ours alone)",
 		"changes without a column (theirs alone)",
 	};
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "utf8.h"
 
 #define MAX_OID		(1u << 24)	/* a test server draws small ones */
 
@@ -43,7 +44,7 @@ static const struct their_table *table_of(struct pgoutput *theirs,
 static void table_free(struct their_table *table);
 static uint64_t take_int(struct reader *in, int size);
 static char take_char(struct reader *in);
-static const char *take_string(struct reader *in);
+static char *take_name(struct reader *in);
 
 struct pgoutput *
 pgoutput_open(struct source *source)
@@ -147,19 +148,21 @@ take_table(struct pgoutput *theirs, struct reader *in)
 {
 	uint32_t	oid = (uint32_t) take_int(in, 4);
 	struct their_table *table = allocate(1, sizeof(*table));
-	const char *schema = take_string(in);
+	char	   *schema = take_name(in);
 
 	if (oid >= MAX_OID)
 		die("pgoutput: table with OID %u", oid);
-	table->schema = strdup(schema[0] ? schema : "pg_catalog");
-	table->name = strdup(take_string(in));
+	table->schema = schema[0] ? schema : strdup("pg_catalog");
+	if (schema[0] == '\0')
+		free(schema);
+	table->name = take_name(in);
 	table->identity = take_char(in);
 	table->count = take_int(in, 2);
 	table->columns = allocate(table->count, sizeof(struct their_column));
 	for (size_t i = 0; i < table->count; i++)
 	{
 		table->columns[i].key = (take_int(in, 1) & 1) != 0;
-		table->columns[i].name = strdup(take_string(in));
+		table->columns[i].name = take_name(in);
 		(void) take_int(in, 8); /* type and its modifier */
 	}
 
@@ -277,14 +280,17 @@ take_char(struct reader *in)
 	return (char) take_int(in, 1);
 }
 
-static const char *
-take_string(struct reader *in)
+/* As ours has it: mended. */
+static char *
+take_name(struct reader *in)
 {
 	const char *text = in->next;
 	size_t		len = strnlen(text, (size_t) (in->end - in->next));
+	char	   *mended;
 
 	if (len == (size_t) (in->end - in->next))
 		die("pgoutput: a name is cut off");
 	in->next += len + 1;
-	return text;
+	mended = utf8_mended(text, len);
+	return mended ? mended : strdup(text);
 }

@@ -9,7 +9,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(draw chance random_tables random_publications
+our @EXPORT = qw(draw chance random_tables random_publication
   random_workload);
 
 sub draw   { return $_[ rand @_ ]; }
@@ -72,6 +72,10 @@ sub random_tables
 	my @tables = map { random_table(\@sql, $major, $_) } 0 .. 7;
 
 	push @tables, partition_tree(\@sql, $_) for 'one', 'two';
+	$_->{list} = list($_) for @tables;
+	# the same for a whole tree
+	my %of_tree = map { $_->{tree} => $_->{list} } grep { $_->{tree} } @tables;
+	$_->{list} = $of_tree{ $_->{tree} } for grep { $_->{tree} } @tables;
 	return (\@tables, join("\n", @sql) . "\n");
 }
 
@@ -162,22 +166,21 @@ SQL
 		tree => $root } } $root, "s1.$names[1]", @leaves;
 }
 
-# Publications as (name, SQL).  "rich" has row filters and column lists.
-sub random_publications
+# SQL of a publication, with row filters and, if "lists", column lists.  The
+# server refuses some: then the caller draws again.
+sub random_publication
 {
-	my ($major, $tables, $rich) = @_;
-	return map {
-		my $name = "p$_";
-		[ $name, "CREATE PUBLICATION $name "
-		  . published_tables($major, $tables, $rich)
-		  . ' WITH (' . publication_options($major) . ');' ]
-	} 1 .. 6;
+	my ($name, $major, $tables, $lists) = @_;
+	return "CREATE PUBLICATION $name "
+	  . published_tables($major, $tables, $lists)
+	  . ' WITH (' . publication_options($major) . ');';
 }
 
 sub published_tables
 {
-	my ($major, $tables, $rich) = @_;
-	my $kind = rand;
+	my ($major, $tables, $lists) = @_;
+	# whole tables and lists of their columns seldom go together
+	my $kind = $lists ? 0.15 + rand : rand;
 
 	if ($kind < 0.2)
 	{
@@ -191,7 +194,7 @@ sub published_tables
 	my @some = grep { chance(0.5) } @$tables;
 	@some = ($tables->[0]) if !@some;
 	return 'FOR TABLE ' . join ', ',
-	  map { $_->{name} . ($rich ? list_and_filter($_) : '') } @some;
+	  map { $_->{name} . ($lists ? $_->{list} : '') . filter($_) } @some;
 }
 
 sub publication_options
@@ -207,22 +210,26 @@ sub publication_options
 	return join ', ', @options;
 }
 
+# A column list, the same for all publications, or they contradict each other.
 # Mostly such that updates stay allowed: with the identity's columns.
-sub list_and_filter
+sub list
 {
 	my ($table) = @_;
-	my ($list, $filter) = ('', '');
 	my %key = map { $_ => 1 } @{ $table->{key} };
 	my @others = map { $_->[0] } grep { !$key{ $_->[0] } } @{ $table->{columns} };
+	my @some = (@{ $table->{key} }, grep { chance(0.5) } @others);
 
-	$list = ' (' . join(', ', @{ $table->{key} }, grep { chance(0.6) } @others, 'id')
-	  . ')' if chance(0.25) && $table->{identity} ne 'FULL';
-	$list =~ s/, id\)$/)/ if $list =~ /\bid,/;
+	return '' if $table->{identity} eq 'FULL' || chance(0.3) || !@some;
+	return ' (' . join(', ', sort { $a cmp $b } @some) . ')';
+}
+
+sub filter
+{
+	my ($table) = @_;
 	my @usable = $table->{identity} eq 'FULL' ? ('id', 'k', 'big') : @{ $table->{key} };
-	@usable = ('id') if !@usable;
-	my $column = draw(@usable);
-	$filter = ' WHERE (' . filter_on($column) . ')' if chance(0.35);
-	return $list . $filter;
+
+	@usable = ('id') if !@usable || chance(0.1);
+	return chance(0.4) ? ' WHERE (' . filter_on(draw(@usable)) . ')' : '';
 }
 
 sub filter_on
