@@ -13,6 +13,9 @@
  *								deterministic.
  *		--walsender				read wal2kafka by the replication protocol
  *		--our-publications=LIST	other publications for wal2kafka
+ *		--replay[=EXCEPTIONS]	apply the five fields to tables in memory and
+ *								compare these with the source's, see replay.c;
+ *								EXCEPTIONS is a file
  *		--doctor=TREATMENT		falsify one record first, see doctor.c
  *		--treatments			print the names of all treatments
  *
@@ -31,6 +34,7 @@
 #include "compare.h"
 #include "die.h"
 #include "doctor.h"
+#include "replay.h"
 
 #define STATUS_DIFFERENT	1
 #define STATUS_HEALTHY		3
@@ -64,6 +68,7 @@ struct wish
 	const char *publications;
 	const char *our_publications;
 	struct doctor *doctor;
+	struct replay *replay;
 };
 
 static void parse_options(struct wish *wish, int argc, char **argv);
@@ -104,6 +109,11 @@ main(int argc, char **argv)
 
 	if (wish.walsender)
 		(void) lsn_parse(upto, &end);
+	if (wish.replay)
+	{
+		comparison.each = replay_apply;
+		comparison.arg = wish.replay;
+	}
 	comparison.ours = records_open(source_open(&our_plan), end, wish.doctor);
 	if (wish.with != WITH_PGOUTPUT)
 		other_plan.kind = SOURCE_COLD;
@@ -127,6 +137,12 @@ main(int argc, char **argv)
 	}
 	records_close(comparison.ours);
 	comparison_report(&comparison);
+	if (wish.replay)
+	{
+		comparison.differences += replay_compare(wish.replay, wish.conninfo,
+												 PINNED, wish.publications);
+		replay_close(wish.replay);
+	}
 	if (wish.doctor)
 		treated = doctor_close(wish.doctor);
 	free(upto);
@@ -142,6 +158,7 @@ parse_options(struct wish *wish, int argc, char **argv)
 		{"with", required_argument, NULL, 'w'},
 		{"walsender", no_argument, NULL, 's'},
 		{"our-publications", required_argument, NULL, 'p'},
+		{"replay", optional_argument, NULL, 'r'},
 		{"doctor", required_argument, NULL, 'd'},
 		{"treatments", no_argument, NULL, 't'},
 		{0},
@@ -159,6 +176,9 @@ parse_options(struct wish *wish, int argc, char **argv)
 				break;
 			case 'p':
 				wish->our_publications = optarg;
+				break;
+			case 'r':
+				wish->replay = replay_open(optarg);
 				break;
 			case 'd':
 				wish->doctor = doctor_open(optarg);
@@ -184,7 +204,7 @@ static void
 usage(void)
 {
 	die("usage: differ [--with=pgoutput|cold-pgoutput|cold] [--walsender]"
-		" [--our-publications=LIST] [--doctor=TREATMENT]"
+		" [--our-publications=LIST] [--replay[=EXCEPTIONS]] [--doctor=TREATMENT]"
 		" CONNINFO SLOT PUBLICATIONS");
 }
 

@@ -1,0 +1,31 @@
+/*
+ * replay.h
+ *		What a consumer that knows the five fields alone makes of the records:
+ *		tables in memory, by topic, compared with those of the source.
+ */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include "record.h"
+
+struct replay;
+
+/*
+ * "exceptions" is a file of lines SCHEMA.TABLE <tab> REASON: tables that may
+ * differ, each with its reason; NULL for none.
+ */
+extern struct replay *replay_open(const char *exceptions);
+
+/* Applies a record; a callback of struct comparison. */
+extern void replay_apply(const struct record *record, void *arg);
+
+/*
+ * Compares with every table of the publication, prints what differs and what
+ * was compared, and returns the number of differences.
+ */
+extern uint64_t replay_compare(struct replay *replay, const char *conninfo,
+							   const char *settings, const char *publication);
+
+extern void replay_close(struct replay *replay);
+
+#endif							/* REPLAY_H */
