@@ -6,7 +6,7 @@
  * and the signal pipe.  The connection is opened only when the ledger is
  * empty, at what is confirmable then, so a reconnect repeats nothing that is
  * still on its way.  Whatever breaks is closed and tried again after a
- * growing delay, here and nowhere else.
+ * growing delay (retry.c), here and nowhere else.
  */
 #include "run.h"
 
@@ -21,26 +21,18 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "feedback.h"
 #include "ledger.h"
 #include "log.h"
 #include "mem.h"
+#include "retry.h"
 #include "server.h"
 #include "setup.h"
 #include "sink.h"
 #include "stream.h"
 
 #define RECORDS_MAX			65536	/* bounds what librdkafka holds of each */
-#define STATUS_MS			1000
-#define STATUS_MOVED_MS		100	/* while deliveries are outstanding */
-#define STATUS_IDLE_MS		1	/* when the last one has come */
 #define STATISTICS_MS		60000
-#define DELAY_MIN_MS		1000
-#define DELAY_MAX_MS		60000
-#define DELAY_STANDBY_MS	2000
-#define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
-#define STEADY_MS			60000	/* a stream this old starts delays anew */
-#define ANSWERS_MAX			100 /* in a second: the server is stopping */
-#define REPEATS_MAX			5	/* of an error at one place */
 #define ABANDON_MS			5000	/* at the end, for threads to let go */
 
 struct run
@@ -51,20 +43,9 @@ struct run
 	struct stream *stream;		/* owned */
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
-	bool		worked;			/* a stream was open once */
 
-	int64_t		retry_at;		/* ms; when to open again */
-	unsigned	attempts;		/* failures since things last went well */
-	bool		careful;		/* the plugin halts at some change */
-	int64_t		opened_at;
-	lsn_t		repeat_lsn;		/* where the same error came before */
-	unsigned	repeats;
-
-	bool		answer_wanted;
-	unsigned	answers;		/* wanted since answers_from, frames apart */
-	int64_t		answers_from;	/* ms */
-	lsn_t		confirmed;		/* last sent to the server */
-	int64_t		status_at;		/* ms; when that was */
+	struct retry retry;
+	struct feedback feedback;
 	uint64_t	last_outstanding;
 	int64_t		progress_at;	/* ms; last delivery, or ledger was empty */
 	int64_t		statistics_at;
@@ -100,7 +81,6 @@ static void open_stream(struct run *run);
 static bool reopen_sink(struct run *run);
 static void lose_stream(struct run *run);
 static void restart_all(struct run *run);
-static void plan_retry(struct run *run, int64_t least);
 static void begin_stop(struct run *run, enum exit_status status);
 static void leave(struct run *run, enum exit_status status);
 static void stop_gently(struct run *run);
@@ -117,6 +97,7 @@ run(const struct config *config)
 	mallopt(M_ARENA_MAX, 2);
 	catch_signals();
 	server_watch(&stop_asked);
+	srandom((unsigned) clock_ms() ^ (unsigned) getpid());	/* retry.c's jitter */
 	run->config = config;
 	ledger_init(&run->ledger, stream_free_buffer);
 	cursor_init(&run->cursor, &run->ledger);
@@ -215,8 +196,8 @@ next_timeout(const struct run *run)
 		if (status_due(run) < next)
 			next = status_due(run);
 	}
-	else if (run->retry_at > now && run->retry_at < next)
-		next = run->retry_at;
+	else if (run->retry.at > now && run->retry.at < next)
+		next = run->retry.at;
 	if (run->stopping && run->stop_deadline < next)
 		next = run->stop_deadline;
 	if (!ledger_is_empty(&run->ledger) &&
@@ -230,16 +211,11 @@ next_timeout(const struct run *run)
 	return next > now ? (int) (next - now) : 0;
 }
 
-/* When the next status is due: on its own timer, sooner if there is news. */
 static int64_t
 status_due(const struct run *run)
 {
-	if (run->answer_wanted)
-		return 0;
-	if (confirmable(run) == run->confirmed)
-		return run->status_at + STATUS_MS;
-	return run->status_at +
-		(ledger_is_empty(&run->ledger) ? STATUS_IDLE_MS : STATUS_MOVED_MS);
+	return feedback_due(&run->feedback, confirmable(run),
+						ledger_is_empty(&run->ledger));
 }
 
 /* An empty ledger takes a frame of any size. */
@@ -295,7 +271,7 @@ receive_one(struct run *run)
 	switch (stream_receive(run->stream, &message))
 	{
 		case STREAM_FRAME:
-			run->answers = 0;
+			feedback_got_frame(&run->feedback);
 			if (ledger_is_empty(&run->ledger))
 				run->progress_at = clock_ms();
 			if (cursor_begin(&run->cursor, message.buffer, message.size,
@@ -325,21 +301,12 @@ receive_one(struct run *run)
 static void
 heed_question(struct run *run)
 {
-	int64_t		now = clock_ms();
-
-	run->answer_wanted = true;
-	if (run->answers == 0 || now - run->answers_from > 1000)
-	{
-		run->answers = 0;
-		run->answers_from = now;
-	}
-	if (++run->answers < ANSWERS_MAX || !ledger_is_empty(&run->ledger) ||
-		confirmable(run) != run->confirmed)
+	if (!feedback_asked(&run->feedback) || !ledger_is_empty(&run->ledger) ||
+		confirmable(run) != run->feedback.confirmed)
 		return;
 	log_info("the server is stopping: letting go of it");
 	stream_close(run->stream);
-	run->answers = 0;
-	plan_retry(run, DELAY_SHUTDOWN_MS);
+	retry_after(&run->retry, REACTION_WAIT, run->ledger.confirmable, true);
 }
 
 static void
@@ -356,10 +323,8 @@ confirm(struct run *run)
 {
 	if (!stream_is_open(run->stream) || clock_ms() < status_due(run))
 		return;
-	run->answer_wanted = false;
-	run->confirmed = confirmable(run);
-	run->status_at = clock_ms();
-	if (!stream_confirm(run->stream, run->confirmed))
+	feedback_sent(&run->feedback, confirmable(run));
+	if (!stream_confirm(run->stream, run->feedback.confirmed))
 		lose_stream(run);
 }
 
@@ -402,7 +367,7 @@ watch_progress(struct run *run)
 					"replication connection until it is",
 					run->config->release_after);
 		stream_close(run->stream);
-		run->retry_at = now;
+		retry_at_once(&run->retry, now);
 	}
 }
 
@@ -423,21 +388,17 @@ mend(struct run *run)
 		cursor_connect(&run->cursor);
 		ledger_reset(&run->ledger);
 	}
-	if (run->stopping || clock_ms() < run->retry_at)
+	if (run->stopping || clock_ms() < run->retry.at)
 		return;
 	if (run->sink == NULL && !reopen_sink(run))
 	{
-		plan_retry(run, 0);
+		retry_plan(&run->retry, 0);
 		return;
 	}
 	if (!stream_is_open(run->stream) && ledger_is_empty(&run->ledger))
 		open_stream(run);
-	else if (run->attempts > 0 && stream_is_open(run->stream) &&
-			 clock_ms() - run->opened_at > STEADY_MS)
-	{
-		run->attempts = 0;
-		run->careful = false;
-	}
+	else if (stream_is_open(run->stream))
+		retry_steady(&run->retry);
 }
 
 static bool
@@ -456,7 +417,7 @@ open_stream(struct run *run)
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
 	else if (status == EXIT_RESTART)
-		plan_retry(run, 0);
+		retry_plan(&run->retry, 0);
 	else if (status != EXIT_ASKED)
 		leave(run, status);
 	else if (!stream_open(run->stream, run->ledger.confirmable))
@@ -467,7 +428,7 @@ open_stream(struct run *run)
 			ledger_forget(&run->ledger);
 		cursor_connect(&run->cursor);
 		if (stream_start(run->stream, run->ledger.confirmable, routes,
-						 run->careful))
+						 run->retry.careful))
 		{
 			if (run->ledger.confirmable == LSN_INVALID)
 				log_info("streaming slot \"%s\" from where it stands",
@@ -475,9 +436,9 @@ open_stream(struct run *run)
 			else
 				log_info("streaming slot \"%s\" from " LSN_FORMAT,
 						 run->config->slot, LSN_ARGS(run->ledger.confirmable));
-			run->worked = true;
-			run->opened_at = run->progress_at = clock_ms();
-			run->status_at = 0;
+			retry_opened(&run->retry);
+			feedback_restart(&run->feedback);
+			run->progress_at = clock_ms();
 		}
 		else
 			lose_stream(run);
@@ -489,40 +450,14 @@ open_stream(struct run *run)
 static void
 lose_stream(struct run *run)
 {
-	enum reaction reaction = stream_reaction(run->stream);
-	lsn_t		lsn = run->ledger.confirmable;
 	bool		streaming = stream_is_open(run->stream);
 
 	stream_close(run->stream);
-	run->answer_wanted = false;
 	if (run->stopping || stop_asked || run->done)
 		return;
-	if (streaming && !run->careful &&
-		(reaction == REACTION_PERSON || reaction == REACTION_REPEAT))
-	{
-		/* what the plugin held when it failed is complete, and waits for no one */
-		run->careful = true;
-		log_info("reading once more, for what lies before");
-		run->retry_at = clock_ms();
-		return;
-	}
-
-	run->repeats = lsn == run->repeat_lsn && reaction == REACTION_REPEAT ?
-		run->repeats + 1 : 0;
-	run->repeat_lsn = lsn;
-	if (run->repeats >= REPEATS_MAX)
-	{
-		log_error("the server fails at the same place every time, after "
-				  LSN_FORMAT, LSN_ARGS(lsn));
-		reaction = REACTION_PERSON;
-	}
-	if (reaction == REACTION_PERSON ||
-		(reaction == REACTION_CONFIG && !run->worked))
+	if (!retry_after(&run->retry, stream_reaction(run->stream),
+					 run->ledger.confirmable, streaming))
 		begin_stop(run, EXIT_PERSON);
-	else if (reaction == REACTION_STANDBY)
-		run->retry_at = clock_ms() + DELAY_STANDBY_MS;
-	else
-		plan_retry(run, reaction == REACTION_WAIT ? DELAY_SHUTDOWN_MS : 0);
 }
 
 /* Nothing of the ledger can be relied on: all of it is sent again, anew. */
@@ -536,26 +471,7 @@ restart_all(struct run *run)
 	stream_close(run->stream);
 	run->sink->ops->abandon(run->sink);
 	run->abandoning = true;
-	plan_retry(run, 0);
-}
-
-/* Growing, and never quite the same as that of others who lost it too. */
-static void
-plan_retry(struct run *run, int64_t least)
-{
-	int64_t		delay = DELAY_MIN_MS;
-
-	for (unsigned i = 0; i < run->attempts && delay < DELAY_MAX_MS; i++)
-		delay *= 2;
-	if (delay > DELAY_MAX_MS)
-		delay = DELAY_MAX_MS;
-	delay -= (int64_t) (random() % (delay / 4 + 1));
-	if (delay < least)
-		delay = least;
-	run->attempts++;
-	run->retry_at = clock_ms() + delay;
-	log_info("trying again in %" PRId64 ".%" PRId64 " s", delay / 1000,
-			 delay % 1000 / 100);
+	retry_plan(&run->retry, 0);
 }
 
 static void

@@ -1,0 +1,51 @@
+/*
+ * retry.h
+ *		When to try again, and when to stop trying.
+ *
+ * Delays grow from 1 s to 60 s with jitter and start anew after a minute of
+ * streaming.  No I/O here; times are clock_ms().
+ */
+#ifndef RETRY_H
+#define RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lsn.h"
+#include "reaction.h"
+
+struct retry
+{
+	int64_t		at;				/* not before */
+	unsigned	attempts;		/* failures since things last went well */
+	bool		worked;			/* a stream was open once */
+	bool		careful;		/* the plugin halts at some change */
+	int64_t		opened_at;
+	lsn_t		repeat_lsn;		/* where the same error came before */
+	unsigned	repeats;
+};
+
+static inline void
+retry_at_once(struct retry *retry, int64_t now)
+{
+	retry->at = now;
+}
+
+/* After the next delay, but not before "least" ms; logged. */
+extern void retry_plan(struct retry *retry, int64_t least);
+
+/* A stream was opened. */
+extern void retry_opened(struct retry *retry);
+
+/* It is still open: forgets the failures once it is old enough. */
+extern void retry_steady(struct retry *retry);
+
+/*
+ * A stream was lost, or could not be opened; "streaming" tells which, lsn what
+ * is confirmable.  Plans what the reaction asks for.  False if a person must
+ * see to it first.
+ */
+extern bool retry_after(struct retry *retry, enum reaction reaction, lsn_t lsn,
+						bool streaming);
+
+#endif							/* RETRY_H */
