@@ -105,6 +105,17 @@ raw_size(Datum value)
 	return VARSIZE_ANY_EXHDR(stored);
 }
 
+/*
+ * Of a value that is the text and whole.  It ends where its output function's
+ * string would, at a NUL byte: no input makes one, but a cast without a
+ * function does, and few JSON parsers take it.
+ */
+static inline int
+text_length(const void *stored)
+{
+	return strnlen(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored));
+}
+
 /* Appends \x and two digits a byte; the JSON form doubles the backslash. */
 static pg_noinline void
 append_bytea(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
@@ -181,8 +192,7 @@ append_stored_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
 			return;
 		whole = PG_DETOAST_DATUM_PACKED(value);
 	}
-	append_text(out, encoder, VARDATA_ANY(whole), VARSIZE_ANY_EXHDR(whole),
-				json);
+	append_text(out, encoder, VARDATA_ANY(whole), text_length(whole), json);
 	if (unlikely(whole != stored))
 		pfree(whole);
 }
@@ -256,9 +266,9 @@ is_short(Datum value)
 static inline void
 append_short_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value)
 {
-	const char *stored = DatumGetPointer(value);
+	const void *stored = DatumGetPointer(value);
 
-	encoder->size = VARSIZE_ANY_EXHDR(stored);
+	encoder->size = text_length(stored);
 	(void) wal2kafka_json_escape_within(out, VARDATA_ANY(stored),
 										encoder->size, encoder->charset,
 										encoder->limit);

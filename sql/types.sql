@@ -298,6 +298,15 @@ UPDATE oids SET id = 5;
 DROP TABLE oids;
 -- what is no more is a number
 SELECT regexp_replace(changes(), '"\d{5,}(=r/\d+)?"', '"OID"', 'g');
+-- a NUL byte, which no input makes: the text ends there, in values and keys
+CREATE CAST (bytea AS text) WITHOUT FUNCTION;
+CREATE TABLE nul (id text PRIMARY KEY, t text, packed text COMPRESSION pglz);
+INSERT INTO nul VALUES ('\x610062'::bytea::text, '\x00'::bytea::text,
+	(decode(repeat('61', 5000), 'hex') || '\x0062')::bytea::text);
+DELETE FROM nul;
+SELECT replace(changes(), repeat('a', 5000), 'AAA');
+DROP TABLE nul;
+DROP CAST (bytea AS text);
 -- compressed and large, in any type that can be
 CREATE CAST (text AS usertype) WITH INOUT;
 CREATE TABLE packed (id int PRIMARY KEY, t text COMPRESSION pglz, j jsonb, a int[], b bytea, n numeric, u usertype);

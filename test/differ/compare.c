@@ -21,8 +21,6 @@
  *   copied from the new one.
  * - Bytes that are not UTF-8, which functions in C get into a database, are sent
  *   as they are there, and mended here (utf8.h).
- * - A text ends there at a NUL byte, which gets in the same way; it has all of
- *   its bytes here.
  * - A table of which no column is published has no updates and deletes here:
  *   an empty OLD would match every row of a copy.
  */
@@ -190,7 +188,6 @@ next_record(struct comparison *comparison, struct records *ours)
 	if (record && ours == comparison->ours)
 	{
 		comparison->records++;
-		comparison->counts[COUNT_NUL] += record->nuls;
 		if (comparison->each)
 			comparison->each(record, comparison->arg);
 	}
@@ -570,7 +567,7 @@ comparison_report(const struct comparison *comparison)
 		"inserts", "updates with the full old row", "updates with the old key",
 		"updates without an old row", "updates split", "deletes with the full row",
 		"deletes with the key", "truncates", "nulls", "values unchanged",
-		"unchanged values filled in", "values with a NUL, which theirs end at",
+		"unchanged values filled in",
 		"deletes of an unknown row (ours alone)",
 		"changes without a column (theirs alone)",
 	};

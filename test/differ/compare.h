@@ -25,7 +25,6 @@ enum counted
 	COUNT_NULL,
 	COUNT_UNCHANGED,
 	COUNT_FILLED,
-	COUNT_NUL,					/* strings cut off at a NUL */
 	COUNT_DELETE_NONE,			/* ours alone, see compare.c */
 	COUNT_NO_COLUMNS,			/* theirs alone */
 	COUNTS

@@ -13,9 +13,8 @@
  *								deterministic.
  *		--walsender				read wal2kafka by the replication protocol
  *		--our-publications=LIST	other publications for wal2kafka
- *		--replay[=EXCEPTIONS]	apply the five fields to tables in memory and
- *								compare these with the source's, see replay.c;
- *								EXCEPTIONS is a file
+ *		--replay				apply the five fields to tables in memory and
+ *								compare these with the source's, see replay.c
  *		--doctor=TREATMENT		falsify one record first, see doctor.c
  *		--treatments			print the names of all treatments
  *
@@ -158,7 +157,7 @@ parse_options(struct wish *wish, int argc, char **argv)
 		{"with", required_argument, NULL, 'w'},
 		{"walsender", no_argument, NULL, 's'},
 		{"our-publications", required_argument, NULL, 'p'},
-		{"replay", optional_argument, NULL, 'r'},
+		{"replay", no_argument, NULL, 'r'},
 		{"doctor", required_argument, NULL, 'd'},
 		{"treatments", no_argument, NULL, 't'},
 		{0},
@@ -178,7 +177,7 @@ parse_options(struct wish *wish, int argc, char **argv)
 				wish->our_publications = optarg;
 				break;
 			case 'r':
-				wish->replay = replay_open(optarg);
+				wish->replay = replay_open();
 				break;
 			case 'd':
 				wish->doctor = doctor_open(optarg);
@@ -204,7 +203,7 @@ static void
 usage(void)
 {
 	die("usage: differ [--with=pgoutput|cold-pgoutput|cold] [--walsender]"
-		" [--our-publications=LIST] [--replay[=EXCEPTIONS]] [--doctor=TREATMENT]"
+		" [--our-publications=LIST] [--replay] [--doctor=TREATMENT]"
 		" CONNINFO SLOT PUBLICATIONS");
 }
 

@@ -34,7 +34,6 @@ struct records
 };
 
 static bool next_frame(struct records *ours);
-static unsigned cut_at_nul(char *json, size_t *len);
 static bool next_entry(struct records *ours, struct frame_entry *entry);
 static void announce_topic(struct records *ours,
 						   const struct frame_topic *topic);
@@ -101,8 +100,6 @@ records_next(struct records *ours, const char **fault)
 		record->value = allocate(record->value_len + 1, 1);
 		memcpy(record->value, entry.record.value.data, record->value_len);
 
-		record->nuls = cut_at_nul(record->value, &record->value_len);
-
 		if (ours->doctor && !doctor_treat(ours->doctor, record))
 		{
 			record_free(record);
@@ -126,46 +123,6 @@ record_free(struct record *record)
 	free(record->kafka_key);
 	free(record->value);
 	free(record);
-}
-
-/*
- * For pgoutput, and every client, a text ends at a NUL byte that a function in C
- * or a cast got into it.  Ours has all of it: cuts what that adds out of the
- * JSON text, and returns how many strings were cut.
- */
-static unsigned
-cut_at_nul(char *json, size_t *len)
-{
-	bool		in_string = false;
-	bool		cutting = false;
-	unsigned	nuls = 0;
-	size_t		to = 0;
-
-	for (size_t i = 0; i < *len; i++)
-	{
-		size_t		size = in_string && json[i] == '\\' && i + 1 < *len ? 2 : 1;
-
-		if (json[i] == '"')
-		{
-			in_string = !in_string;
-			cutting = false;
-		}
-		else if (in_string && !cutting && *len - i >= 6 &&
-				 memcmp(json + i, "\\u0000", 6) == 0)
-		{
-			cutting = true;
-			nuls++;
-		}
-		if (!cutting)
-		{
-			memmove(json + to, json + i, size);
-			to += size;
-		}
-		i += size - 1;
-	}
-	json[to] = '\0';
-	*len = to;
-	return nuls;
 }
 
 /* ---- frames ---- */

@@ -31,7 +31,6 @@ struct record
 	uint32_t	xid;
 	enum old_row old;
 	bool		key_change;
-	unsigned	nuls;			/* strings that were cut off at a NUL byte */
 	const json_t *unchanged;	/* an array; NULL for none */
 	const json_t *identity;		/* field "key": an array; NULL for none */
 	char	   *topic;

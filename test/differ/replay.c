@@ -46,22 +46,13 @@ struct table
 	bool		checked;
 };
 
-struct exception
-{
-	struct exception *next;
-	char	   *table;			/* as a topic */
-	char	   *reason;
-};
-
 struct replay
 {
 	struct table *tables[1024]; /* by the topic's hash */
-	struct exception *exceptions;
 	uint64_t	differences;
 	uint64_t	rewritten;
 };
 
-static void read_exceptions(struct replay *replay, const char *file);
 static struct table *table_find(struct replay *replay, const char *topic);
 static void table_clear(struct table *table);
 static void table_add(struct table *table, const char *text, int64_t by,
@@ -77,13 +68,9 @@ static char *row_text(const char *const *values, size_t count);
 static PGresult *query(PGconn *conn, const char *text);
 
 struct replay *
-replay_open(const char *exceptions)
+replay_open(void)
 {
-	struct replay *replay = allocate(1, sizeof(*replay));
-
-	if (exceptions)
-		read_exceptions(replay, exceptions);
-	return replay;
+	return allocate(1, sizeof(struct replay));
 }
 
 void
@@ -105,41 +92,7 @@ replay_close(struct replay *replay)
 			table = next;
 		}
 	}
-	while (replay->exceptions)
-	{
-		struct exception *next = replay->exceptions->next;
-
-		free(replay->exceptions->table);
-		free(replay->exceptions->reason);
-		free(replay->exceptions);
-		replay->exceptions = next;
-	}
 	free(replay);
-}
-
-static void
-read_exceptions(struct replay *replay, const char *file)
-{
-	FILE	   *in = fopen(file, "r");
-	char		line[1000];
-
-	if (in == NULL)
-		die("%s: %m", file);
-	while (fgets(line, sizeof(line), in))
-	{
-		char	   *tab = strchr(line, '\t');
-		struct exception *exception;
-
-		if (tab == NULL)
-			continue;
-		*tab = '\0';
-		exception = allocate(1, sizeof(*exception));
-		exception->table = strdup(line);
-		exception->reason = strndup(tab + 1, strcspn(tab + 1, "\n"));
-		exception->next = replay->exceptions;
-		replay->exceptions = exception;
-	}
-	fclose(in);
 }
 
 /* ---- applying ---- */
@@ -494,7 +447,6 @@ compare_table(struct replay *replay, PGconn *conn, PGresult *tables,
 	const char *columns = PQgetvalue(tables, number, 2);
 	const char *name = PQgetvalue(tables, number, 3);
 	char		topic[TOPIC_NAME_MAX + 1];
-	struct exception *exception;
 	const char *what;
 	uint64_t	rows = 0;
 	char	   *text;
@@ -510,15 +462,6 @@ compare_table(struct replay *replay, PGconn *conn, PGresult *tables,
 	free(text);
 
 	what = find_difference(table_find(replay, topic), conn, &rows);
-	for (exception = replay->exceptions; exception; exception = exception->next)
-	{
-		if (strcmp(exception->table, topic) == 0)
-		{
-			printf("exception: %s: %s (%s)\n", topic, exception->reason,
-				   what ? what : "but it is equal");
-			return rows;
-		}
-	}
 	if (what)
 		tell(replay, topic, "it", what);
 	return rows;

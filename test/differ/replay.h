@@ -10,11 +10,7 @@
 
 struct replay;
 
-/*
- * "exceptions" is a file of lines SCHEMA.TABLE <tab> REASON: tables that may
- * differ, each with its reason; NULL for none.
- */
-extern struct replay *replay_open(const char *exceptions);
+extern struct replay *replay_open(void);
 
 /* Applies a record; a callback of struct comparison. */
 extern void replay_apply(const struct record *record, void *arg);
