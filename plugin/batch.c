@@ -269,7 +269,7 @@ announce_txn(Wal2KafkaBatch *batch, const Wal2KafkaTxn *txn)
 	wire_put64(body + 8, txn->end_lsn);
 	wire_put64(body + 16, (uint64) (txn->commit_time + epoch_difference));
 	wire_put32(body + 24, txn->xid);
-	wire_put32(body + 28, 0);
+	wire_put32(body + 28, txn->foreign ? WIRE_TXN_FOREIGN : 0);
 	wire_put64(body + 32, txn->ordinal);
 }
 

@@ -39,6 +39,7 @@ typedef struct Wal2KafkaTxn
 	XLogRecPtr	end_lsn;
 	TimestampTz commit_time;
 	TransactionId xid;
+	bool		foreign;		/* an origin brought it, and its time */
 	char	   *origin;			/* name, or NULL */
 	uint64		ordinal;		/* "seq_id" of the next record */
 	uint32		dropped;		/* records that would have had that number */

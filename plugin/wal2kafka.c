@@ -155,6 +155,7 @@ wal2kafka_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	state->txn.end_lsn = txn->end_lsn;
 	state->txn.commit_time = TXN_COMMIT_TIME(txn);
 	state->txn.xid = txn->xid;
+	state->txn.foreign = txn->origin_id != InvalidReplOriginId;
 	state->txn.ordinal = 0;
 	state->txn.dropped = 0;
 	state->txn.half_named = false;

@@ -30,7 +30,8 @@
  *				schema, name
  *		TXN		u64 commit LSN (the "lsn" of its records), u64 end LSN,
  *				i64 commit time (microseconds since 1970-01-01 UTC), u32 xid,
- *				u32 zero, u64 ordinal ("seq_id") of the next record
+ *				u32 flags, WIRE_TXN_*, u64 ordinal ("seq_id") of the next
+ *				record
  *		RECORD	u32 table id, u32 partition hash, u32 length of key,
  *				[u32 length of headers]	with WIRE_RECORD_HEADERS
  *				[i64 timestamp, ms]		with WIRE_RECORD_TIMESTAMP
@@ -88,6 +89,11 @@ enum wire_kind
 	WIRE_TXN,
 	WIRE_RECORD,
 	WIRE_NOTICE,
+};
+
+enum wire_txn_flag
+{
+	WIRE_TXN_FOREIGN = 0x01,	/* an origin brought it: time is that one's */
 };
 
 enum wire_record_flag

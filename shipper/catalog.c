@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "metrics.h"
 
 #define CATALOG_ID_MAX	(1u << 22)	/* more tables than that is nonsense */
 
@@ -56,6 +57,8 @@ catalog_add_table(struct catalog *catalog, const struct frame_table *table)
 	made->name = mem_format("%.*s.%.*s",
 							(int) table->schema.len, table->schema.data,
 							(int) table->name.len, table->name.data);
+	made->records = metrics_table(table->schema.data, table->schema.len,
+								  table->name.data, table->name.len);
 
 	catalog->tables = grow(catalog->tables, &catalog->table_count, table->id);
 	if (catalog->tables[table->id] != NULL)

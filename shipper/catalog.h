@@ -17,6 +17,7 @@ struct catalog_table
 {
 	char	   *name;			/* owned; "schema.name", for messages */
 	struct topic *topic;		/* borrowed from the sink */
+	uint64_t   *records;		/* borrowed: their counter */
 	uint64_t	no_identity;	/* notices seen */
 };
 

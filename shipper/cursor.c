@@ -13,6 +13,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 
 static bool fill(struct cursor *cursor);
 static bool take_entry(struct cursor *cursor, const struct frame_entry *entry);
@@ -65,9 +66,15 @@ cursor_begin(struct cursor *cursor, void *buffer, size_t size,
 	cursor->entry = ledger_add(cursor->ledger, buffer, size,
 							   cursor->frame.records + 1,
 							   cursor->frame.safe, last);
+	if (cursor->frame.records > 0)
+	{
+		cursor->entry->received = metrics_now();
+		cursor->entry->committed = cursor->frame.last_time;
+	}
 	cursor->used = cursor->taken = 0;
-	cursor->frames++;
-	cursor->received += cursor->frame.records;
+	metrics.frames++;
+	metrics.frame_bytes += len;
+	metrics.received += cursor->frame.records;
 	if (cursor->frame.first)
 		note_fingerprint(cursor);
 	log_debug("frame: %zu bytes, %" PRIu32 " records, safe " LSN_FORMAT, len,
@@ -96,7 +103,7 @@ cursor_advance(struct cursor *cursor)
 										cursor->records + cursor->taken,
 										cursor->used - cursor->taken);
 		cursor->taken += taken;
-		cursor->sent += taken;
+		metrics.produced += taken;
 		if (taken > 0 &&
 			position_is_after(cursor->records[cursor->taken - 1].position,
 							  cursor->ledger->sent))
@@ -188,10 +195,11 @@ take_record(struct cursor *cursor, const struct frame_record *record)
 	cursor->next.ordinal++;
 	if (!position_is_after(position, cursor->ledger->acked))
 	{
-		cursor->repeated++;
+		metrics.repeated++;
 		ledger_ack(cursor->ledger, cursor->entry, 1);
 		return true;
 	}
+	++*table->records;
 	cursor->records[cursor->used++] = (struct sink_record) {
 		.topic = table->topic,
 		.entry = cursor->entry,
@@ -212,13 +220,13 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 	switch (notice->code)
 	{
 		case WIRE_NOTICE_TRUNCATE_SKIPPED:
-			cursor->truncates++;
+			metrics.truncates++;
 			log_warning("table %s was truncated at LSN " LSN_FORMAT ": "
 						"consumers are not told (truncate = skip)", name,
 						LSN_ARGS(notice->lsn));
 			break;
 		case WIRE_NOTICE_NO_IDENTITY:
-			cursor->no_identity++;
+			metrics.no_identity++;
 			if (table != NULL && table->no_identity++ == 0)
 				log_warning("table %s has no replica identity: its updates "
 							"and deletes name no row, first at LSN "
@@ -226,20 +234,20 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 			break;
 		case WIRE_NOTICE_STUB:
 			/* it is in front of the record */
-			cursor->stubs++;
+			metrics.stubs++;
 			log_warning("record " LSN_FORMAT "/%" PRIu64 " of table %s is a "
 						"stub, without what is too large or has no text",
 						LSN_ARGS(notice->lsn), cursor->next.ordinal, name);
 			break;
 		case WIRE_NOTICE_DROPPED:
-			cursor->dropped++;
+			metrics.dropped++;
 			log_warning("a record of table %s with the commit LSN " LSN_FORMAT
 						" is dropped, as \"stub\" asks", name,
 						LSN_ARGS(notice->lsn));
 			break;
 		case WIRE_NOTICE_NO_MESSAGE:
 			/* any role may write as many of them as it likes */
-			if (cursor->no_messages++ == 0)
+			if (metrics.no_messages++ == 0)
 				log_warning("a message at LSN " LSN_FORMAT " cannot be read "
 							"and is ignored, as any other like it: "
 							"wal2kafka.emit_message() did not write it",

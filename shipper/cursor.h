@@ -41,15 +41,6 @@ struct cursor
 
 	bool		fingerprint_known;
 	uint64_t	fingerprint;
-	uint64_t	frames;			/* since the process began */
-	uint64_t	received;
-	uint64_t	sent;
-	uint64_t	repeated;		/* not sent: acknowledged before */
-	uint64_t	truncates;
-	uint64_t	stubs;
-	uint64_t	dropped;		/* records */
-	uint64_t	no_identity;
-	uint64_t	no_messages;	/* ignored: they cannot be read */
 };
 
 extern void cursor_init(struct cursor *cursor, struct ledger *ledger);

@@ -12,11 +12,14 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 #include "producer.h"
 
 #define REPORTS_MAX		1024
 
 static void take_reports(struct producer *producer, rd_kafka_event_t *event);
+static void acknowledge(struct producer *producer,
+						struct ledger_entry *entry, uint32_t count);
 static bool take_report(struct producer *producer,
 						const rd_kafka_message_t *message, int64_t now);
 static void delivery_failed(struct producer *producer,
@@ -67,16 +70,24 @@ take_reports(struct producer *producer, rd_kafka_event_t *event)
 				continue;
 			if (messages[i]->_private != entry)
 			{
-				if (done > 0)
-					ledger_ack(producer->ledger, entry, done);
+				acknowledge(producer, entry, done);
 				entry = messages[i]->_private;
 				done = 0;
 			}
 			done++;
 		}
-		if (done > 0)
-			ledger_ack(producer->ledger, entry, done);
+		acknowledge(producer, entry, done);
 	}
+}
+
+static void
+acknowledge(struct producer *producer, struct ledger_entry *entry,
+			uint32_t count)
+{
+	if (count == 0)
+		return;
+	metrics.acknowledged += count;
+	ledger_ack(producer->ledger, entry, count);
 }
 
 /* Whether it is a delivery. */
@@ -105,6 +116,7 @@ delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
 {
 	const char *topic = rd_kafka_topic_name(message->rkt);
 
+	metrics.failed++;
 	/* the one that librdkafka gave up for has an error of its own */
 	if (producer->health != HEALTH_FINE ||
 		(producer->fatal_at > 0 &&
@@ -118,7 +130,11 @@ delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
 	else
 		log_error("delivery to topic \"%s\" partition %d failed: %s", topic,
 				  message->partition, rd_kafka_err2str(message->err));
+	metrics_kafka_error(message->err == RD_KAFKA_RESP_ERR_NO_ERROR ?
+						"NO_OFFSET" : rd_kafka_err2name(message->err));
 	producer->health = judge_failure(producer, message);
+	if (producer->health == HEALTH_BROKEN)
+		metrics.restarts[RESTART_DELIVERY]++;
 	if (producer->health == HEALTH_HOPELESS)
 		log_hint("No retry mends this: see the broker's settings of the "
 				 "topic and its access rules.");
@@ -182,6 +198,7 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		log_warning("no Kafka broker can be reached: %s", text);
 	else
 		log_debug("Kafka: %s", text);
+	metrics_kafka_error(rd_kafka_err2name(err));
 }
 
 /*

@@ -144,6 +144,7 @@ check_entries(struct frame *frame, struct reader *reader)
 			in_txn = true;
 			frame->last_commit = entry.txn.commit;
 			ordinal = entry.txn.ordinal;
+			frame->last_time = entry.txn.foreign ? 0 : entry.txn.time;
 		}
 		else if (entry.kind == WIRE_RECORD)
 		{
@@ -250,6 +251,7 @@ read_txn(struct reader *body, struct frame_txn *txn)
 	txn->end = wire_get64(fixed.data + 8);
 	txn->time = (int64_t) wire_get64(fixed.data + 16);
 	txn->xid = wire_get32(fixed.data + 24);
+	txn->foreign = (wire_get32(fixed.data + 28) & WIRE_TXN_FOREIGN) != 0;
 	txn->ordinal = wire_get64(fixed.data + 32);
 	return true;
 }

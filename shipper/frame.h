@@ -42,6 +42,7 @@ struct frame_txn
 	lsn_t		end;
 	int64_t		time;			/* microseconds since 1970 */
 	uint32_t	xid;
+	bool		foreign;		/* an origin brought it, with its time */
 	uint64_t	ordinal;		/* of the next record */
 };
 
@@ -92,6 +93,7 @@ struct frame
 	uint64_t	fingerprint;
 	lsn_t		last_commit;	/* of the last record, if there are any */
 	uint64_t	last_ordinal;
+	int64_t		last_time;		/* as in frame_txn; 0: none by our clock */
 	const char *start;
 	const char *next;			/* start <= next <= end: not yet read */
 	const char *end;

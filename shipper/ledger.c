@@ -92,6 +92,8 @@ advance(struct ledger *ledger)
 			ledger->confirmable = entry->safe;
 		if (position_is_after(entry->last, ledger->acked))
 			ledger->acked = entry->last;
+		if (entry->received > 0 && ledger->done != NULL)
+			ledger->done(entry->received, entry->committed);
 		pop(ledger);
 	}
 }

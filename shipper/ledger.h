@@ -39,11 +39,17 @@ struct ledger_entry
 	uint64_t	outstanding;	/* deliveries not yet acknowledged */
 	lsn_t		safe;
 	struct position last;		/* of its last record, if it has any */
+	int64_t		received;		/* Unix time, us; 0: it has no records */
+	int64_t		committed;		/* likewise, of its last transaction; 0: not
+								 * known by this server's clock */
 };
 
 struct ledger
 {
 	void		(*free_buffer) (void *buffer);
+
+	/* is told of entries that are done, if not NULL */
+	void		(*done) (int64_t received, int64_t committed);
 	struct ledger_entry *head;	/* oldest; NULL when empty */
 	struct ledger_entry *tail;
 	size_t		size;			/* bytes of the buffers held */

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 #include "producer.h"
 
 #define GATE_IDLE_MS	300000	/* brokers forget a producer that is idle */
@@ -206,8 +207,11 @@ send_single(struct producer *producer, const struct sink_record *record)
 
 	/* counted as many before the first report can come */
 	if (!producer->copies_counted)
+	{
 		ledger_expect(producer->ledger, record->entry,
 					  (uint32_t) topic->count - 1);
+		metrics.produced += (uint64_t) topic->count - 1;
+	}
 	producer->copies_counted = true;
 	while (producer->copies < topic->count)
 	{
@@ -290,5 +294,7 @@ refused(struct producer *producer, rd_kafka_resp_err_t err, const char *topic)
 		return;
 	log_error("could not produce to topic \"%s\": %s", topic,
 			  rd_kafka_err2str(err));
+	metrics_kafka_error(rd_kafka_err2name(err));
+	metrics.restarts[RESTART_REFUSED]++;
 	producer->health = HEALTH_BROKEN;
 }

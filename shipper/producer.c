@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 #include "producer_state.h"
 
 #define FATAL_MS		1000
@@ -140,6 +141,8 @@ producer_drain(struct sink *sink)
 	told = topics_collect(producer->topics);
 	learn_limit(producer);
 	judge_fatal(producer);
+	if (told == HEALTH_BROKEN && producer->health == HEALTH_FINE)
+		metrics.restarts[RESTART_TOPIC]++;
 	if (told > producer->health)
 		producer->health = told;
 	return producer->health;
@@ -209,7 +212,10 @@ judge_fatal(struct producer *producer)
 	if (producer->fatal_at > 0 && producer->health == HEALTH_FINE &&
 		(producer->outstanding == 0 ||
 		 clock_ms() - producer->fatal_at > FATAL_MS))
+	{
+		metrics.restarts[RESTART_FATAL]++;
 		producer->health = HEALTH_BROKEN;
+	}
 }
 
 /* What batch.size is, or now is; the first record of a batch may exceed it. */
@@ -247,6 +253,7 @@ learn_limit(struct producer *producer)
 	producer_limit_batches(limit);
 	log_info("a topic takes at most %zu bytes at once: making smaller batches",
 			 limit);
+	metrics.restarts[RESTART_LIMIT]++;
 	producer->health = HEALTH_BROKEN;
 }
 

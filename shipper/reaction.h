@@ -15,6 +15,8 @@ enum reaction
 	REACTION_PERSON,			/* no retry mends it */
 };
 
+#define REACTION_COUNT	(REACTION_PERSON + 1)
+
 /*
  * The reaction to an error, and a hint that names the remedy or NULL; in it
  * "{role}" and "{database}" stand for those of the connection.  sqlstate is ""

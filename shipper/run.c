@@ -25,6 +25,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 #include "retry.h"
 #include "server.h"
 #include "setup.h"
@@ -100,6 +101,7 @@ run(const struct config *config)
 	srandom((unsigned) clock_ms() ^ (unsigned) getpid());	/* retry.c's jitter */
 	run->config = config;
 	ledger_init(&run->ledger, stream_free_buffer);
+	run->ledger.done = metrics_frame_done;
 	cursor_init(&run->cursor, &run->ledger);
 	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
 	run->statistics_at = clock_ms() + STATISTICS_MS;
@@ -277,6 +279,7 @@ receive_one(struct run *run)
 			if (cursor_begin(&run->cursor, message.buffer, message.size,
 							 message.frame, message.frame_size))
 				return true;
+			metrics.restarts[RESTART_FRAME]++;
 			restart_all(run);
 			return false;
 		case STREAM_ANSWER:
@@ -315,7 +318,10 @@ advance(struct run *run)
 	if (run->sink == NULL || run->abandoning || run->done)
 		return;
 	if (cursor_advance(&run->cursor) == CURSOR_BROKEN)
+	{
+		metrics.restarts[RESTART_FRAME]++;
 		restart_all(run);
+	}
 }
 
 static void
@@ -392,6 +398,7 @@ mend(struct run *run)
 		return;
 	if (run->sink == NULL && !reopen_sink(run))
 	{
+		metrics.restarts[RESTART_OPEN]++;
 		retry_plan(&run->retry, 0);
 		return;
 	}
@@ -417,7 +424,10 @@ open_stream(struct run *run)
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
 	else if (status == EXIT_RESTART)
+	{
+		metrics.losses[REACTION_RETRY]++;
 		retry_plan(&run->retry, 0);
+	}
 	else if (status != EXIT_ASKED)
 		leave(run, status);
 	else if (!stream_open(run->stream, run->ledger.confirmable))
@@ -436,6 +446,7 @@ open_stream(struct run *run)
 			else
 				log_info("streaming slot \"%s\" from " LSN_FORMAT,
 						 run->config->slot, LSN_ARGS(run->ledger.confirmable));
+			metrics.streams++;
 			retry_opened(&run->retry);
 			feedback_restart(&run->feedback);
 			run->progress_at = clock_ms();
@@ -455,6 +466,7 @@ lose_stream(struct run *run)
 	stream_close(run->stream);
 	if (run->stopping || stop_asked || run->done)
 		return;
+	metrics.losses[stream_reaction(run->stream)]++;
 	if (!retry_after(&run->retry, stream_reaction(run->stream),
 					 run->ledger.confirmable, streaming))
 		begin_stop(run, EXIT_PERSON);
@@ -518,23 +530,21 @@ stop_gently(struct run *run)
 static void
 statistics(struct run *run)
 {
-	const struct cursor *cursor = &run->cursor;
-
 	if (!run->done && clock_ms() < run->statistics_at)
 		return;
 	run->statistics_at = clock_ms() + STATISTICS_MS;
 	log_info("received %" PRIu64 " records in %" PRIu64 " frames, sent %"
 			 PRIu64 ", not sent again %" PRIu64 ", outstanding %" PRIu64
-			 ", safe " LSN_FORMAT, cursor->received, cursor->frames,
-			 cursor->sent, cursor->repeated, outstanding(run),
+			 ", safe " LSN_FORMAT, metrics.received, metrics.frames,
+			 metrics.produced, metrics.repeated, outstanding(run),
 			 LSN_ARGS(run->ledger.confirmable));
-	if (cursor->truncates + cursor->no_identity + cursor->stubs +
-		cursor->dropped + cursor->no_messages > 0)
+	if (metrics.truncates + metrics.no_identity + metrics.stubs +
+		metrics.dropped + metrics.no_messages > 0)
 		log_info("truncates skipped %" PRIu64 ", changes that name no row %"
 				 PRIu64 ", stubs %" PRIu64 ", dropped %" PRIu64
-				 ", messages ignored %" PRIu64, cursor->truncates,
-				 cursor->no_identity, cursor->stubs, cursor->dropped,
-				 cursor->no_messages);
+				 ", messages ignored %" PRIu64, metrics.truncates,
+				 metrics.no_identity, metrics.stubs, metrics.dropped,
+				 metrics.no_messages);
 }
 
 /* A consumer that had some of it takes other records for repeats. */

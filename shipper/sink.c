@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 #include "producer.h"
 
 #define LOCAL_COLLECT	(1024 * 1024)	/* bytes: write before taking more */
@@ -184,7 +185,12 @@ local_drain(struct sink *sink)
 			return HEALTH_HOPELESS;
 		/* a disk may have room again, a reader that left does not return */
 		if (!write_lines(local, topic))
-			return local->folder < 0 ? HEALTH_HOPELESS : HEALTH_BROKEN;
+		{
+			if (local->folder < 0)
+				return HEALTH_HOPELESS;
+			metrics.restarts[RESTART_FILE]++;
+			return HEALTH_BROKEN;
+		}
 		all &= topic->written == topic->used;
 	}
 	if (!all || local->pending_used == 0)
@@ -194,8 +200,11 @@ local_drain(struct sink *sink)
 		 topic = topic->next)
 		topic->written = topic->used = 0;
 	for (size_t i = 0; i < local->pending_used; i++)
+	{
+		metrics.acknowledged += local->pending[i].count;
 		ledger_ack(local->ledger, local->pending[i].entry,
 				   local->pending[i].count);
+	}
 	local->pending_used = 0;
 	local->collected = 0;
 	return HEALTH_FINE;

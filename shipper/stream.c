@@ -19,6 +19,7 @@
 #include "connect.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 #include "pgerror.h"
 #include "replcommand.h"
 
@@ -208,6 +209,7 @@ stream_confirm(struct stream *stream, lsn_t lsn)
 											  "could not confirm");
 		return false;
 	}
+	metrics.confirmed = lsn;
 	return stream_flush(stream);
 }
 
