@@ -34,7 +34,8 @@ static const struct command
 	const char *help;
 }			commands[] =
 {
-	{"wait", 0, cmd_wait, "", "return when the cluster answers"},
+	{"wait", 0, cmd_wait, "[BROKERS]",
+	"return when the cluster answers and has that many brokers"},
 	{"create", 2, cmd_create, "NAME PARTITIONS [CONFIG=VALUE...]",
 	"make a topic and wait for its leaders"},
 	{"delete", 1, cmd_delete, "NAME", "until it is gone"},
@@ -92,7 +93,7 @@ cluster_answers(rd_kafka_t *rk, const char *topic, int want)
 
 	if (rd_kafka_metadata(rk, 0, NULL, &md, 1000) != 0)
 		return false;
-	ok = md->broker_cnt > 0;
+	ok = md->broker_cnt >= want;
 	rd_kafka_metadata_destroy(md);
 	return ok;
 }
@@ -126,7 +127,7 @@ cmd_wait(const char *brokers, int argc, char **argv)
 
 	/* "connection refused" until the broker is up is what we wait for */
 	rd_kafka_set_log_level(rk, 0);
-	ok = wait_for(cluster_answers, rk, NULL, 0);
+	ok = wait_for(cluster_answers, rk, NULL, argc > 0 ? atoi(argv[0]) : 1);
 	rd_kafka_destroy(rk);
 	if (!ok)
 		fprintf(stderr, "no answer from \"%s\"\n", brokers);
@@ -185,7 +186,8 @@ cmd_create(const char *brokers, int argc, char **argv)
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
 	rd_kafka_NewTopic_t *topic;
 
-	topic = rd_kafka_NewTopic_new(argv[0], partitions, 1, err, sizeof(err));
+	/* as many replicas as the brokers give by default */
+	topic = rd_kafka_NewTopic_new(argv[0], partitions, -1, err, sizeof(err));
 	if (topic == NULL)
 	{
 		fprintf(stderr, "topic \"%s\": %s\n", argv[0], err);

@@ -1,5 +1,6 @@
-# A single Kafka broker of one's own: the real one (KRaft, from a folder of
-# jars) where there is Java, else librdkafka's mock cluster, said plainly.
+# Kafka brokers of one's own, one or several: the real ones (KRaft, from a
+# folder of jars) where there is Java, else librdkafka's mock cluster, said
+# plainly.
 #
 # Environment: KAFKA_JARS, a folder of jars (default: where test/deps puts
 # them); TEST_BROKER=mock forces the mock.
@@ -13,20 +14,19 @@ use File::Temp ();
 use IPC::Open2;
 use JSON::PP ();
 use POSIX    ();
-use PostgreSQL::Test::Cluster;
 use Test::More;
+use Wal2Kafka::Admin;
+use Wal2Kafka::Broker;
 use Wal2Kafka::Test;
 
-my @java = qw(-Xms256m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
-  -XX:-UsePerfData -Xshare:auto);
-my %running;    # pid => 1, to be killed at the end
+my %running;    # pid of a mock => 1, to be killed at the end
 
 # Whether a real broker can be had here, and else why not.
 sub why_mock
 {
 	return 'TEST_BROKER=mock' if ($ENV{TEST_BROKER} || '') eq 'mock';
-	return 'no java' if system('command -v java >/dev/null 2>&1');
-	return 'no Kafka jars' if !jars();
+	return 'no java'          if system('command -v java >/dev/null 2>&1');
+	return 'no Kafka jars'    if !jars();
 	return;
 }
 
@@ -44,73 +44,133 @@ sub jars
 	return;
 }
 
-# start => 0 leaves it down; partitions etc. are settings of the broker.
+# start => 0 leaves it down; brokers => 3 makes a cluster, whose topics have
+# three replicas; settings are those of the brokers, listeners (name =>
+# protocol) what they listen to beside PLAINTEXT, through which we speak, and
+# topic the settings of every topic that is made here.
 sub new
 {
 	my ($class, %options) = @_;
-	my $why = why_mock();
-	my $dir = File::Temp::tempdir('kafka.XXXXXX', DIR => launch_dir());
-	my $self = bless { dir => $dir, log => "$dir/log", mock => $why ? 1 : 0 },
-	  $class;
+	my $why  = why_mock();
+	my $dir  = File::Temp::tempdir('kafka.XXXXXX', DIR => launch_dir());
+	my $self = bless {
+		dir   => $dir,
+		mock  => $why ? 1 : 0,
+		topic => $options{topic} || {}
+	}, $class;
 
 	if ($why)
 	{
 		diag("mock broker of librdkafka stands in for Apache Kafka: $why");
+		$self->{log} = "$dir/log";
 		$self->_start_mock;
 		return $self;
 	}
-	$self->{port} = PostgreSQL::Test::Cluster::get_free_port();
-	$self->_format(%{ $options{settings} || {} });
+	$self->_make($options{brokers} || 1, %options);
 	$self->start if $options{start} // 1;
 	return $self;
 }
 
 sub is_mock { return $_[0]->{mock}; }
-sub brokers { return $_[0]->{brokers} || "127.0.0.1:$_[0]->{port}"; }
-sub pid     { return $_[0]->{pid}; }
 
-sub start
+# The addresses, of a listener.
+sub brokers
+{
+	my ($self, $listener) = @_;
+	return $self->{brokers} if $self->{mock};
+	return join ',', map { $_->address($listener) } $self->_list;
+}
+
+# One of them, by its number from 1.
+sub broker { return $_[0]->{list}[ $_[1] - 1 ]; }
+sub pid    { return $_[0]->{mock} ? $_[0]->{pid} : $_[0]->broker(1)->pid; }
+
+# What an administrator does to it, see Wal2Kafka::Admin.
+sub admin
 {
 	my ($self) = @_;
+	return $self->{admin} ||= Wal2Kafka::Admin->new(
+		sub {
+			map { $_->address } grep { $_->is_up } $self->_list;
+		});
+}
+
+sub log
+{
+	return join '', map { $_->log } $_[0]->_list;
+}
+
+# With numbers: these brokers, else all.
+sub start
+{
+	my ($self, @ids) = @_;
 	return $self->_tell('up') if $self->{mock};
-	my $dir = $self->{dir};
-	$self->{pid} = spawn(
-		$self->{log}, 'java',
-		@java, "-Dlog4j2.configurationFile=$dir/log4j2.properties",
-		'-cp', jars() . '/*',
-		'kafka.Kafka', "$dir/server.properties");
-	$running{ $self->{pid} } = 1;
-	my ($status, $output) = run_tool('kafka_tool', $self->brokers, 'wait');
-	croak "Kafka did not start: $output" . slurp($self->{log}) if $status;
+	$_->start for $self->_list(@ids);
+	$self->wait_for_brokers;
+	return;
+}
+
+# Until every broker that runs is one of the cluster.
+sub wait_for_brokers
+{
+	my ($self) = @_;
+	my @up = grep { $_->pid } $self->_list;
+	my ($status, $output) =
+	  run_tool('kafka_tool', join(',', map { $_->address } @up),
+		'wait', scalar @up);
+	croak "Kafka did not start: $output" . $self->log if $status;
 	return;
 }
 
 # An orderly stop.
 sub stop
 {
-	my ($self) = @_;
+	my ($self, @ids) = @_;
 	return $self->_tell('down') if $self->{mock};
-	return $self->_end('TERM');
+	return $self->_end('TERM', @ids);
 }
 
 # A crash.
 sub kill9
 {
-	my ($self) = @_;
+	my ($self, @ids) = @_;
 	return $self->_tell('down') if $self->{mock};
-	return $self->_end('KILL');
+	return $self->_end('KILL', @ids);
 }
 
 # Connections stay open and nothing answers.
-sub freeze { my ($self) = @_; kill 'STOP', $self->{pid}; return; }
-sub thaw   { my ($self) = @_; kill 'CONT', $self->{pid}; return; }
+sub freeze
+{
+	my ($self, @ids) = @_;
+	$_->freeze for $self->_list(@ids);
+	return;
+}
+sub thaw { my ($self, @ids) = @_; $_->thaw for $self->_list(@ids); return; }
 
 sub create_topic
 {
-	my ($self, $name, $partitions, %config) = @_;
+	my ($self, $name, $partitions, @config) = @_;
+	my %config = (%{ $self->{topic} }, @config);
 	return $self->_tell("topic $name $partitions") if $self->{mock};
 	run_tool('kafka_tool', $self->brokers, 'create', $name, $partitions,
 		map { "$_=$config{$_}" } sort keys %config);
+	return;
+}
+
+# Until every replica of the topics is in sync again.
+sub wait_for_replicas
+{
+	my ($self, @topics) = @_;
+
+	for my $topic (@topics)
+	{
+		wait_until(
+			"all replicas of $topic are in sync",
+			sub {
+				return !grep { @{ $_->{isr} } < @{ $_->{replicas} } }
+				  $self->admin->partitions($topic);
+			});
+	}
 	return;
 }
 
@@ -174,7 +234,7 @@ sub messages
 			value     => $value);
 
 		push @{ $message{headers} }, [ splice @headers, 0, 2 ] while @headers;
-		push @messages, \%message;
+		push @messages,              \%message;
 	}
 	return @messages;
 }
@@ -218,69 +278,50 @@ sub fail_produce
 	return $self->_tell("fail $times $code");
 }
 
+sub _list
+{
+	my ($self, @ids) = @_;
+	return @{ $self->{list} || [] } if !@ids;
+	return map { $self->broker($_) } @ids;
+}
+
 sub _end
 {
-	my ($self, $signal) = @_;
-	my $pid = delete $self->{pid} or return;
-	kill $signal, $pid;
-	reap($pid);
-	delete $running{$pid};
+	my ($self, $signal, @ids) = @_;
+	$_->end($signal) for $self->_list(@ids);
 	return;
 }
 
-sub _format
+sub _make
 {
-	my ($self, %settings) = @_;
-	my $dir = $self->{dir};
-	my $controller = PostgreSQL::Test::Cluster::get_free_port();
-	my %all = (
-		'process.roles' => 'broker,controller',
-		'node.id' => 1,
-		'controller.quorum.voters' => "1\@127.0.0.1:$controller",
-		'controller.listener.names' => 'CONTROLLER',
-		'listeners' => "PLAINTEXT://127.0.0.1:$self->{port}"
-		  . ",CONTROLLER://127.0.0.1:$controller",
-		'advertised.listeners' => "PLAINTEXT://127.0.0.1:$self->{port}",
-		'log.dirs' => "$dir/data",
-		'num.network.threads' => 2,
-		'num.io.threads' => 2,
-		'log.cleaner.dedupe.buffer.size' => 4194304,
-		'offsets.topic.replication.factor' => 1,
-		'offsets.topic.num.partitions' => 1,
-		'transaction.state.log.replication.factor' => 1,
-		'transaction.state.log.min.isr' => 1,
-		'transaction.state.log.num.partitions' => 1,
-		'group.initial.rebalance.delay.ms' => 0,
-		# a killed broker may come back once its old session is over
-		'broker.session.timeout.ms' => 2000,
-		'broker.heartbeat.interval.ms' => 300,
-		%settings);
+	my ($self, $count, %options) = @_;
+	my @memory = $count > 1 ? qw(-Xms64m -Xmx256m) : qw(-Xms256m -Xmx384m);
+	my %shared = (
+		'default.replication.factor'               => $count,
+		'transaction.state.log.replication.factor' => $count,
+		'transaction.state.log.min.isr'            => $count > 2 ? 2 : 1,
+		%{ $options{settings} || {} });
 
-	spit("$dir/server.properties",
-		join('', map { "$_=$all{$_}\n" } sort keys %all));
-	spit("$dir/log4j2.properties", <<'EOF');
-rootLogger.level = WARN
-rootLogger.appenderRef.stdout.ref = STDOUT
-appender.stdout.type = Console
-appender.stdout.name = STDOUT
-appender.stdout.layout.type = PatternLayout
-appender.stdout.layout.pattern = %d %p %c %m%n
-EOF
-	reap(
-		spawn(
-			"$dir/format.log",
-			'java',
-			@java,
-			"-Dlog4j2.configurationFile=$dir/log4j2.properties",
-			'-cp',
-			jars() . '/*',
-			'kafka.tools.StorageTool',
-			'format',
-			'-t',
-			'dGVzdHMtb2Ytd2FsMmthZg',
-			'-c',
-			"$dir/server.properties")) == 0
-	  or croak 'could not format: ' . slurp("$dir/format.log");
+	$self->{list} = [
+		map {
+			Wal2Kafka::Broker->new(
+				id        => $_,
+				dir       => "$self->{dir}/$_",
+				jars      => jars(),
+				memory    => \@memory,
+				wrapper   => $options{wrapper},
+				listeners => {
+					PLAINTEXT => 'PLAINTEXT',
+					%{ $options{listeners} || {} }
+				})
+		} 1 .. $count
+	];
+	my $voters = join ',', map { $_->voter } $self->_list;
+	my ($first, @others) = $self->_list;
+
+	$_->configure($voters, %shared) for $self->_list;
+	$first->format;
+	$_->format($first) for @others;
 	return;
 }
 

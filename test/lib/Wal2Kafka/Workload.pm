@@ -130,6 +130,23 @@ sub start_writers
 		"$self->{dir}/pgbench.log");
 }
 
+# As many transactions a second as given, until stop_writers().
+sub keep_writing
+{
+	my ($self, $seed, $rate) = @_;
+	$self->{writers} = $self->start_writers($seed, 1_000_000, '-R', $rate);
+	return;
+}
+
+sub stop_writers
+{
+	my ($self) = @_;
+	my $writers = delete $self->{writers};
+	$writers->signal('TERM');
+	$writers->finish;
+	return;
+}
+
 sub write_rows
 {
 	my ($self, @args) = @_;

@@ -1,0 +1,178 @@
+# One process of Apache Kafka, broker and controller in one, in a folder of its
+# own.  Wal2Kafka::Kafka makes one or several of them.
+package Wal2Kafka::Broker;
+
+use strict;
+use warnings;
+
+use Carp;
+use MIME::Base64 ();
+use PostgreSQL::Test::Cluster;
+use Wal2Kafka::Test;
+
+my @java = qw(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
+  -Xshare:auto);
+my $cluster_id = 'dGVzdHMtb2Ytd2FsMmthZg';
+my %running;    # pid => 1, to be killed at the end
+
+# id, dir, jars, memory (flags of java), listeners (name => protocol).
+sub new
+{
+	my ($class, %o) = @_;
+	my $self = bless {%o}, $class;
+
+	mkdir $self->{dir} or croak "$self->{dir}: $!" if !-d $self->{dir};
+	$self->{log}   = "$self->{dir}/log";
+	$self->{ports} = {
+		map { $_ => PostgreSQL::Test::Cluster::get_free_port() } 'CONTROLLER',
+		sort keys %{ $o{listeners} }
+	};
+	return $self;
+}
+
+sub id      { return $_[0]->{id}; }
+sub pid     { return $_[0]->{pid}; }
+sub log     { return slurp($_[0]->{log}); }
+sub address { return "127.0.0.1:$_[0]->{ports}{$_[1] || 'PLAINTEXT'}"; }
+sub voter   { return "$_[0]->{id}\@" . $_[0]->address('CONTROLLER'); }
+
+# Writes its settings; those of %more win.
+sub configure
+{
+	my ($self, $voters, %more) = @_;
+	my $dir     = $self->{dir};
+	my %listens = (CONTROLLER => 'PLAINTEXT', %{ $self->{listeners} });
+	my %all     = (
+		'process.roles'             => 'broker,controller',
+		'node.id'                   => $self->{id},
+		'controller.quorum.voters'  => $voters,
+		'controller.listener.names' => 'CONTROLLER',
+		'listeners'                 =>
+		  join(',', map { "$_://" . $self->address($_) } sort keys %listens),
+		'advertised.listeners' => join(',',
+			map { "$_://" . $self->address($_) }
+			sort keys %{ $self->{listeners} }),
+		'listener.security.protocol.map' =>
+		  join(',', map { "$_:$listens{$_}" } sort keys %listens),
+		'inter.broker.listener.name'           => 'PLAINTEXT',
+		'log.dirs'                             => "$dir/data",
+		'num.network.threads'                  => 2,
+		'num.io.threads'                       => 2,
+		'log.cleaner.dedupe.buffer.size'       => 4194304,
+		'offsets.topic.replication.factor'     => 1,
+		'offsets.topic.num.partitions'         => 1,
+		'transaction.state.log.num.partitions' => 1,
+		'group.initial.rebalance.delay.ms'     => 0,
+		# a killed broker may come back once its old session is over
+		'broker.session.timeout.ms'    => 2000,
+		'broker.heartbeat.interval.ms' => 300,
+		%more);
+
+	spit("$dir/server.properties",
+		join('', map { "$_=$all{$_}\n" } sort keys %all));
+	spit("$dir/log4j2.properties", <<'END');
+rootLogger.level = WARN
+rootLogger.appenderRef.stdout.ref = STDOUT
+appender.stdout.type = Console
+appender.stdout.name = STDOUT
+appender.stdout.layout.type = PatternLayout
+appender.stdout.layout.pattern = %d %p %c %m%n
+END
+	return;
+}
+
+# Makes its data folder; a copy of another broker's saves a start of java.
+sub format
+{
+	my ($self, $like) = @_;
+	my $dir = $self->{dir};
+
+	if ($like)
+	{
+		my $meta = slurp("$like->{dir}/data/meta.properties");
+		my $uuid =
+		  MIME::Base64::encode_base64url("broker number $self->{id} ");
+
+		$meta =~ s/^node\.id=.*/node.id=$self->{id}/m;
+		$meta =~ s/^directory\.id=.*/directory.id=$uuid/m;
+		mkdir "$dir/data" or croak "$dir/data: $!";
+		spit("$dir/data/meta.properties", $meta);
+		spit("$dir/data/bootstrap.checkpoint",
+			slurp("$like->{dir}/data/bootstrap.checkpoint"));
+		return;
+	}
+	my $status = reap(
+		spawn(
+			"$dir/format.log", $self->_java, 'kafka.tools.StorageTool',
+			'format', '-t', $cluster_id, '-c', "$dir/server.properties"));
+	croak 'could not format: ' . slurp("$dir/format.log") if $status;
+	return;
+}
+
+# Does not wait until it answers.
+sub start
+{
+	my ($self) = @_;
+	return if $self->{pid};
+	$self->{pid} = spawn($self->{log}, @{ $self->{wrapper} || [] },
+		$self->_java, 'kafka.Kafka', "$self->{dir}/server.properties");
+	$running{ $self->{pid} } = 1;
+	return;
+}
+
+# Ends it by a signal and waits for that.
+sub end
+{
+	my ($self, $signal) = @_;
+	my $pid = delete $self->{pid} or return;
+	$self->{frozen} = 0;
+	kill $signal, $pid;
+	reap($pid);
+	delete $running{$pid};
+	return;
+}
+
+# Connections stay open and nothing answers.
+sub freeze
+{
+	my ($self) = @_;
+	kill 'STOP', $self->{pid};
+	$self->{frozen} = 1;
+	return;
+}
+
+sub thaw
+{
+	my ($self) = @_;
+	kill 'CONT', $self->{pid};
+	$self->{frozen} = 0;
+	return;
+}
+
+# Whether it may answer.
+sub is_up { return $_[0]->{pid} && !$_[0]->{frozen}; }
+
+sub _java
+{
+	my ($self) = @_;
+	return (
+		'java', @{ $self->{memory} },
+		@java,  "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
+		'-cp',  "$self->{jars}/*");
+}
+
+END
+{
+	if ($$ == $Wal2Kafka::Test::owner)
+	{
+		my $status = $?;
+		for my $pid (keys %running)
+		{
+			kill 'KILL', $pid;
+			waitpid $pid, 0;
+		}
+		$? = $status;
+	}
+}
+
+1;
