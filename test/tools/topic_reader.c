@@ -34,6 +34,8 @@ struct reading
 	int			left;			/* parts that are not done */
 };
 
+static rd_kafka_conf_t *client_conf(const char *brokers);
+static rd_kafka_t *make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf);
 static void conf_set(rd_kafka_conf_t *conf, const char *name,
 					 const char *value);
 static bool add_topic(struct reading *r, const char *topic,
@@ -50,7 +52,8 @@ topic_reader_run(const struct topic_reader *reader)
 	struct reading r = {.reader = reader};
 	bool		ok;
 
-	r.rk = topic_client(RD_KAFKA_CONSUMER, reader->brokers);
+	r.rk = topic_consumer(reader->brokers, reader->isolation ?
+						  reader->isolation : "read_committed");
 	rd_kafka_poll_set_consumer(r.rk);
 	ok = assign_all(&r) && read_all(&r);
 
@@ -65,35 +68,30 @@ topic_reader_run(const struct topic_reader *reader)
 rd_kafka_t *
 topic_client(rd_kafka_type_t type, const char *brokers)
 {
-	char		err[512];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_t *rk;
+	rd_kafka_conf_t *conf;
 
-	conf_set(conf, "bootstrap.servers", brokers);
-	conf_set(conf, "allow.auto.create.topics", "false");
-	if (type == RD_KAFKA_PRODUCER)
-	{
-		conf_set(conf, "partitioner", "murmur2_random");	/* as Java */
-		/* a topic just made may refuse a batch and take the next one */
-		conf_set(conf, "max.in.flight.requests.per.connection", "1");
-	}
-	else
-	{
-		conf_set(conf, "group.id", "unused");	/* assign() wants one */
-		conf_set(conf, "enable.auto.commit", "false");
-		conf_set(conf, "enable.partition.eof", "true");
-		conf_set(conf, "auto.offset.reset", "earliest");
-		conf_set(conf, "isolation.level", "read_committed");
-		conf_set(conf, "check.crcs", "true");
-		conf_set(conf, "fetch.wait.max.ms", "20");
-	}
-	rk = rd_kafka_new(type, conf, err, sizeof(err));
-	if (rk == NULL)
-	{
-		fprintf(stderr, "could not make a Kafka client: %s\n", err);
-		exit(2);
-	}
-	return rk;
+	if (type == RD_KAFKA_CONSUMER)
+		return topic_consumer(brokers, "read_committed");
+	conf = client_conf(brokers);
+	conf_set(conf, "partitioner", "murmur2_random");	/* as Java */
+	/* a topic just made may refuse a batch and take the next one */
+	conf_set(conf, "max.in.flight.requests.per.connection", "1");
+	return make_client(type, conf);
+}
+
+rd_kafka_t *
+topic_consumer(const char *brokers, const char *isolation)
+{
+	rd_kafka_conf_t *conf = client_conf(brokers);
+
+	conf_set(conf, "group.id", "unused");	/* assign() wants one */
+	conf_set(conf, "enable.auto.commit", "false");
+	conf_set(conf, "enable.partition.eof", "true");
+	conf_set(conf, "auto.offset.reset", "earliest");
+	conf_set(conf, "isolation.level", isolation);
+	conf_set(conf, "check.crcs", "true");
+	conf_set(conf, "fetch.wait.max.ms", "20");
+	return make_client(RD_KAFKA_CONSUMER, conf);
 }
 
 int
@@ -137,6 +135,30 @@ topic_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
 		fprintf(stderr, "could not get the end of \"%s\" [%d]: %s\n",
 				topic, (int) partition, rd_kafka_err2str(err));
 	return !err;
+}
+
+static rd_kafka_conf_t *
+client_conf(const char *brokers)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	conf_set(conf, "bootstrap.servers", brokers);
+	conf_set(conf, "allow.auto.create.topics", "false");
+	return conf;
+}
+
+static rd_kafka_t *
+make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+	char		err[512];
+	rd_kafka_t *rk = rd_kafka_new(type, conf, err, sizeof(err));
+
+	if (rk == NULL)
+	{
+		fprintf(stderr, "could not make a Kafka client: %s\n", err);
+		exit(2);
+	}
+	return rk;
 }
 
 static void
@@ -194,6 +216,8 @@ add_topic(struct reading *r, const char *topic,
 		*part = (struct part) {.topic = strdup(topic), .id = id};
 		if (!topic_ends(r->rk, topic, id, &low, &part->end))
 			return false;
+		if (reader->ends)
+			reader->ends(topic, id, low, part->end, reader->arg);
 		if (reader->start)
 			start = reader->start(topic, id, reader->arg);
 		part->done = part->end <= (start > low ? start : low);

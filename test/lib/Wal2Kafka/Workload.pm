@@ -170,10 +170,11 @@ sub consume
 	return;
 }
 
-# The copy is equal, and the topics hold what the ledger says.
+# The copy is equal, and the topics hold what the ledger says.  "options" are
+# more of the checker's: --exactly-once, --keep FILE, ...
 sub judge
 {
-	my ($self) = @_;
+	my ($self, @options) = @_;
 	my $node = $self->{node};
 
 	is( checksum($node, 'copy', $_),
@@ -188,7 +189,7 @@ sub judge
 	my ($status, $output) = run_tool(
 		'checker', '--brokers', $self->{kafka}->brokers,
 		'--ledger', write_ledger($node, 'postgres'),
-		$self->topics);
+		'--murmur2', @options, $self->topics);
 	is($status, 0, 'nothing lost or made up, order and bytes hold');
 	diag($output);
 	return;
