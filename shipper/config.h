@@ -80,6 +80,7 @@ struct config
 	uint64_t	max_in_flight;	/* bytes of frames not yet acknowledged */
 	int			shutdown_timeout;	/* s */
 	int			release_after;	/* s */
+	int			standby_check_interval; /* s */
 	bool		allow_plaintext;	/* Kafka without TLS beyond this machine */
 	int			log_format;		/* 0 text, 1 JSON */
 	int			log_level;		/* enum log_level */

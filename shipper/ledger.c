@@ -70,11 +70,11 @@ ledger_reset(struct ledger *ledger)
 }
 
 void
-ledger_forget(struct ledger *ledger)
+ledger_cut(struct ledger *ledger, lsn_t lsn)
 {
 	assert(ledger->head == NULL);
-	ledger->confirmable = LSN_INVALID;
-	ledger->acked = ledger->sent = (struct position) {LSN_INVALID, 0};
+	if (ledger->confirmable > lsn)
+		ledger->confirmable = lsn;
 }
 
 /*

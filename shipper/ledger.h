@@ -92,7 +92,11 @@ ledger_is_empty(const struct ledger *ledger)
  */
 extern void ledger_reset(struct ledger *ledger);
 
-/* Forgets also those: another history of the server begins. */
-extern void ledger_forget(struct ledger *ledger);
+/*
+ * With an empty ledger: nothing from that LSN on is confirmable, because the
+ * server's log goes on otherwise there, or another program may have gone on.
+ * The positions stay: what was acknowledged was.
+ */
+extern void ledger_cut(struct ledger *ledger, lsn_t lsn);
 
 #endif							/* LEDGER_H */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "cursor.h"
 #include "feedback.h"
@@ -28,7 +29,6 @@
 #include "metrics.h"
 #include "retry.h"
 #include "server.h"
-#include "setup.h"
 #include "sink.h"
 #include "stream.h"
 
@@ -41,6 +41,7 @@ struct run
 	const struct config *config;	/* borrowed */
 	struct ledger ledger;
 	struct cursor cursor;
+	struct claim claim;			/* on the slot */
 	struct stream *stream;		/* owned */
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
@@ -79,6 +80,8 @@ static uint64_t outstanding(const struct run *run);
 static void watch_progress(struct run *run);
 static void mend(struct run *run);
 static void open_stream(struct run *run);
+static void start_stream(struct run *run, const char *routes);
+static void heed_claim(struct run *run, enum claim_answer answer);
 static bool reopen_sink(struct run *run);
 static void lose_stream(struct run *run);
 static void restart_all(struct run *run);
@@ -103,6 +106,7 @@ run(const struct config *config)
 	ledger_init(&run->ledger, stream_free_buffer);
 	run->ledger.done = metrics_frame_done;
 	cursor_init(&run->cursor, &run->ledger);
+	claim_init(&run->claim, config, &run->ledger);
 	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
 	run->statistics_at = clock_ms() + STATISTICS_MS;
 	if (!reopen_sink(run))
@@ -419,42 +423,76 @@ static void
 open_stream(struct run *run)
 {
 	char	   *routes = NULL;
-	enum exit_status status = setup_start(run->config, &routes);
+	enum claim_answer answer = claim_ask(&run->claim, &routes);
 
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
-	else if (status == EXIT_RESTART)
-	{
-		metrics.losses[REACTION_RETRY]++;
-		retry_plan(&run->retry, 0);
-	}
-	else if (status != EXIT_ASKED)
-		leave(run, status);
-	else if (!stream_open(run->stream, run->ledger.confirmable))
-		lose_stream(run);
+	else if (answer == CLAIM_GRANTED)
+		start_stream(run, routes);
 	else
-	{
-		if (stream_timeline_changed(run->stream))
-			ledger_forget(&run->ledger);
-		cursor_connect(&run->cursor);
-		if (stream_start(run->stream, run->ledger.confirmable, routes,
-						 run->retry.careful))
-		{
-			if (run->ledger.confirmable == LSN_INVALID)
-				log_info("streaming slot \"%s\" from where it stands",
-						 run->config->slot);
-			else
-				log_info("streaming slot \"%s\" from " LSN_FORMAT,
-						 run->config->slot, LSN_ARGS(run->ledger.confirmable));
-			metrics.streams++;
-			retry_opened(&run->retry);
-			feedback_restart(&run->feedback);
-			run->progress_at = clock_ms();
-		}
-		else
-			lose_stream(run);
-	}
+		heed_claim(run, answer);
 	free(routes);
+}
+
+/* From what is confirmable, or where the log goes on otherwise before that. */
+static void
+start_stream(struct run *run, const char *routes)
+{
+	lsn_t		start = run->ledger.confirmable;
+	lsn_t		left_at;
+
+	if (!stream_open(run->stream, start, run->ledger.sent.commit))
+	{
+		lose_stream(run);
+		return;
+	}
+	left_at = stream_left_at(run->stream);
+	if (left_at != LSN_INVALID)
+		claim_cut(&run->claim, left_at);
+	start = run->ledger.confirmable;
+	cursor_connect(&run->cursor);
+	if (!stream_start(run->stream, start, routes, run->retry.careful))
+	{
+		lose_stream(run);
+		return;
+	}
+	heed_claim(run, claim_have(&run->claim, stream_process(run->stream)));
+	if (!stream_is_open(run->stream))
+		return;
+	if (start == LSN_INVALID)
+		log_info("streaming slot \"%s\" from where it stands",
+				 run->config->slot);
+	else
+		log_info("streaming slot \"%s\" from " LSN_FORMAT,
+				 run->config->slot, LSN_ARGS(start));
+	metrics.streams++;
+	retry_opened(&run->retry);
+	feedback_restart(&run->feedback);
+	run->progress_at = clock_ms();
+}
+
+/* Anything but a grant: no stream now. */
+static void
+heed_claim(struct run *run, enum claim_answer answer)
+{
+	if (answer != CLAIM_GRANTED)
+		stream_close(run->stream);
+	switch (answer)
+	{
+		case CLAIM_GRANTED:
+			break;
+		case CLAIM_TAKEN:
+			retry_at_once(&run->retry, clock_ms() +
+						  run->config->standby_check_interval * 1000);
+			break;
+		case CLAIM_LATER:
+			metrics.losses[REACTION_RETRY]++;
+			retry_plan(&run->retry, 0);
+			break;
+		case CLAIM_REFUSED:
+			leave(run, run->claim.status);
+			break;
+	}
 }
 
 /* The connection is gone; what the ledger holds is delivered all the same. */
@@ -464,10 +502,16 @@ lose_stream(struct run *run)
 	bool		streaming = stream_is_open(run->stream);
 
 	stream_close(run->stream);
+	claim_free(&run->claim);
 	if (run->stopping || stop_asked || run->done)
 		return;
 	metrics.losses[stream_reaction(run->stream)]++;
-	if (!retry_after(&run->retry, stream_reaction(run->stream),
+	if (stream_reaction(run->stream) == REACTION_STANDBY)
+	{
+		claim_cut(&run->claim, LSN_INVALID);
+		heed_claim(run, CLAIM_TAKEN);
+	}
+	else if (!retry_after(&run->retry, stream_reaction(run->stream),
 					 run->ledger.confirmable, streaming))
 		begin_stop(run, EXIT_PERSON);
 }
@@ -574,6 +618,7 @@ finish(struct run *run)
 		stream_confirm(run->stream, confirmable(run)))
 		stream_finish(run->stream);
 	stream_free(run->stream);
+	claim_free(&run->claim);
 	if (run->sink != NULL)
 	{
 		run->sink->ops->abandon(run->sink);

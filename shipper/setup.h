@@ -1,6 +1,6 @@
 /*
  * setup.h
- *		Slot and publication: made, looked at before streaming, dropped.
+ *		Slot and publication: made and dropped.
  */
 #ifndef SETUP_H
 #define SETUP_H
@@ -8,13 +8,6 @@
 #include <stdbool.h>
 
 #include "config.h"
-
-/*
- * Before streaming: the slot is one that can be read, the publications exist,
- * the routes' tables and columns too.  *routes gets the plugin's option, ""
- * if there are none, to be freed.  What fails is logged.
- */
-extern enum exit_status setup_start(const struct config *cfg, char **routes);
 
 /*
  * Makes what is missing, publication first, because the slot's changes are

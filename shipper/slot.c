@@ -14,15 +14,20 @@
 /* where a standby has no current position of its own */
 #define NOW_LSN \
 	"CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()" \
-	" ELSE pg_current_wal_lsn() END"
+	" ELSE pg_current_wal_flush_lsn() END"
 
+/* One row, whether the slot exists or not. */
 static char *
 slot_sql(int version)
 {
 	const char *invalid = "''";
+	const char *failover = "false, false";
 
 	if (version >= 170000)
+	{
 		invalid = "coalesce(s.invalidation_reason, '')";
+		failover = "s.failover, s.synced";
+	}
 	else if (version >= 160000)
 		invalid = "CASE WHEN s.conflicting THEN 'recovery conflict'"
 			" ELSE '' END";
@@ -32,10 +37,13 @@ slot_sql(int version)
 					  " coalesce(s.confirmed_flush_lsn::text, ''),"
 					  " coalesce(s.restart_lsn::text, ''),"
 					  " greatest(n.lsn - s.confirmed_flush_lsn, 0)::int8,"
-					  " greatest(n.lsn - s.restart_lsn, 0)::int8"
-					  " FROM pg_replication_slots s,"
-					  " (SELECT " NOW_LSN " AS lsn) n"
-					  " WHERE s.slot_name = $1", invalid);
+					  " greatest(n.lsn - s.restart_lsn, 0)::int8, %s,"
+					  " pg_is_in_recovery(), n.lsn::text,"
+					  " s.confirmed_flush_lsn > n.lsn"
+					  " AND NOT pg_is_in_recovery(), s.slot_name IS NOT NULL"
+					  " FROM (SELECT " NOW_LSN " AS lsn) n"
+					  " LEFT JOIN pg_replication_slots s ON s.slot_name = $1",
+					  invalid, failover);
 }
 
 static int64_t
@@ -43,6 +51,28 @@ distance(const struct rows *rows, const char *from, int column)
 {
 	return *from == '\0' || rows_null(rows, 0, column) ? -1 :
 		rows_int(rows, 0, column);
+}
+
+static void
+fill_in(struct slot *slot, const struct rows *rows)
+{
+	slot->logical = rows_bool(rows, 0, 0);
+	slot->temporary = rows_bool(rows, 0, 1);
+	slot->two_phase = rows_bool(rows, 0, 2);
+	slot->active = rows_bool(rows, 0, 3);
+	slot->pid = rows_int(rows, 0, 4);
+	slot->plugin = mem_strdup(rows_text(rows, 0, 5));
+	slot->database = mem_strdup(rows_text(rows, 0, 6));
+	slot->wal_status = mem_strdup(rows_text(rows, 0, 7));
+	slot->invalid = mem_strdup(rows_text(rows, 0, 8));
+	slot->confirmed = mem_strdup(rows_text(rows, 0, 9));
+	slot->restart = mem_strdup(rows_text(rows, 0, 10));
+	slot->lag = distance(rows, slot->confirmed, 11);
+	slot->retained = distance(rows, slot->restart, 12);
+	slot->failover = rows_bool(rows, 0, 13);
+	slot->synced = rows_bool(rows, 0, 14);
+	slot->end = mem_strdup(rows_text(rows, 0, 16));
+	slot->ahead = rows_bool(rows, 0, 17);
 }
 
 bool
@@ -56,23 +86,10 @@ slot_read(struct server *server, const char *name, struct slot *slot)
 	memset(slot, 0, sizeof(*slot));
 	if (rows == NULL)
 		return false;
-	if (rows_count(rows) > 0)
-	{
-		slot->exists = true;
-		slot->logical = rows_bool(rows, 0, 0);
-		slot->temporary = rows_bool(rows, 0, 1);
-		slot->two_phase = rows_bool(rows, 0, 2);
-		slot->active = rows_bool(rows, 0, 3);
-		slot->pid = rows_int(rows, 0, 4);
-		slot->plugin = mem_strdup(rows_text(rows, 0, 5));
-		slot->database = mem_strdup(rows_text(rows, 0, 6));
-		slot->wal_status = mem_strdup(rows_text(rows, 0, 7));
-		slot->invalid = mem_strdup(rows_text(rows, 0, 8));
-		slot->confirmed = mem_strdup(rows_text(rows, 0, 9));
-		slot->restart = mem_strdup(rows_text(rows, 0, 10));
-		slot->lag = distance(rows, slot->confirmed, 11);
-		slot->retained = distance(rows, slot->restart, 12);
-	}
+	slot->standby = rows_bool(rows, 0, 15);
+	slot->exists = rows_bool(rows, 0, 18);
+	if (slot->exists)
+		fill_in(slot, rows);
 	rows_free(rows);
 	return true;
 }
@@ -86,16 +103,51 @@ missing(const char *name, char **remedy)
 	return mem_format("replication slot \"%s\" does not exist", name);
 }
 
+/* What the server says of why, and what keeps it from happening again. */
+static const struct
+{
+	const char *reason;
+	const char *meaning;
+	const char *setting;
+}			losses[] = {
+	{"idle_timeout", "nobody read it for idle_replication_slot_timeout",
+	"idle_replication_slot_timeout"},
+	{"wal_level_insufficient", "wal_level was lowered", "wal_level"},
+	{"rows_removed", "the primary removed rows that it needed",
+	"hot_standby_feedback"},
+	{"recovery conflict", "it was in the way of recovery",
+	"hot_standby_feedback"},
+	{"", "its WAL was removed", "max_slot_wal_keep_size"},
+};
+
 static char *
 lost(const struct slot *slot, const char *name, char **remedy)
 {
-	const char *why = *slot->invalid ? slot->invalid : "its WAL was removed";
+	size_t		i = 0;
 
-	*remedy = mem_strdup("Run \"wal2kafka drop --yes\" and \"wal2kafka init\" "
-						 "to start anew; changes in between will not be in "
-						 "Kafka.  See max_slot_wal_keep_size and, from 18 "
-						 "on, idle_replication_slot_timeout.");
-	return mem_format("replication slot \"%s\" is lost (%s)", name, why);
+	/* the last row stands for "wal_removed" and for what it says before 17 */
+	while (*losses[i].reason != '\0' &&
+		   strcmp(losses[i].reason, slot->invalid) != 0)
+		i++;
+	*remedy = mem_format("Run \"wal2kafka drop --yes\" and \"wal2kafka init\" "
+						 "to start anew, and bring the tables over again: "
+						 "changes in between will not be in Kafka.  See the "
+						 "server's %s.", losses[i].setting);
+	return mem_format("replication slot \"%s\" is lost: %s", name,
+					  losses[i].meaning);
+}
+
+/* Streaming would skip in silence what is written up to there. */
+static char *
+ahead(const struct slot *slot, const char *name, char **remedy)
+{
+	*remedy = mem_strdup("The server was restored from an older copy than "
+						 "its slots.  Run \"wal2kafka drop --yes\" and "
+						 "\"wal2kafka init\", and bring the tables over "
+						 "again; see doc/consumer.md about positions.");
+	return mem_format("replication slot \"%s\" stands at %s, beyond the end "
+					  "of the server's log at %s", name, slot->confirmed,
+					  slot->end);
 }
 
 char *
@@ -124,6 +176,8 @@ slot_fault(const struct slot *slot, const char *name, struct server *server,
 	}
 	if (strcmp(slot->wal_status, "lost") == 0 || *slot->invalid != '\0')
 		return lost(slot, name, remedy);
+	if (slot->ahead)
+		return ahead(slot, name, remedy);
 	if (slot->temporary)
 	{
 		*remedy = mem_strdup("Set another \"slot\", or end the session that "
@@ -291,6 +345,7 @@ slot_free(struct slot *slot)
 	free(slot->invalid);
 	free(slot->confirmed);
 	free(slot->restart);
+	free(slot->end);
 	memset(slot, 0, sizeof(*slot));
 }
 

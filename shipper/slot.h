@@ -20,6 +20,10 @@ struct slot
 	bool		temporary;
 	bool		two_phase;
 	bool		active;
+	bool		failover;		/* standbys are to have it too */
+	bool		synced;			/* a standby's copy of the primary's */
+	bool		ahead;			/* confirmed beyond the end of the log */
+	bool		standby;		/* the server is one; known without a slot too */
 	int64_t		pid;			/* who reads it, when active */
 	char	   *plugin;
 	char	   *database;
@@ -27,6 +31,7 @@ struct slot
 	char	   *invalid;		/* why it was invalidated; "" if it was not */
 	char	   *confirmed;		/* LSNs as the server writes them, or "" */
 	char	   *restart;
+	char	   *end;			/* of the server's log */
 	int64_t		lag;			/* bytes of WAL after confirmed, -1 unknown */
 	int64_t		retained;		/* bytes of WAL after restart, -1 unknown */
 };

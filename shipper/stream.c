@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "connect.h"
+#include "identity.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
@@ -40,20 +41,13 @@ struct stream
 	bool		streaming;		/* the copy has begun */
 	bool		ended;			/* the socket gives no more */
 	bool		unflushed;		/* libpq holds bytes the socket refused */
-	char	   *system;			/* owned; identifier, NULL before the first */
-	unsigned	timeline;		/* of the last connection; 0 before it */
-	bool		timeline_changed;
+	struct identity identity;	/* of the server, owned */
 	enum reaction reaction;
 #ifdef MUTANT_CONFIRM_KEEPALIVE
 	lsn_t		keepalive_end;
 #endif
 };
 
-static bool identify(struct stream *stream, lsn_t known);
-static bool check_position(struct stream *stream, const char *text,
-						   lsn_t known);
-static bool check_identity(struct stream *stream, const char *system,
-						   unsigned timeline);
 static enum stream_event copy_ended(struct stream *stream);
 static void refuse_message(struct stream *stream, char kind, int size);
 static void put_be64(char *to, uint64_t value);
@@ -74,27 +68,35 @@ void
 stream_free(struct stream *stream)
 {
 	stream_close(stream);
-	free(stream->system);
+	identity_free(&stream->identity);
 	free(stream);
 }
 
 bool
-stream_open(struct stream *stream, lsn_t known)
+stream_open(struct stream *stream, lsn_t confirmed, lsn_t sent)
 {
 	stream->reaction = REACTION_RETRY;
 	stream->ended = stream->unflushed = false;
 	stream->conn = connect_open(stream->config, stream->stop,
 								&stream->reaction);
-	if (stream->conn != NULL && identify(stream, known))
+	if (stream->conn != NULL &&
+		identity_ask(&stream->identity, stream->conn, confirmed, sent,
+					 stream->stop, &stream->reaction))
 		return true;
 	stream_close(stream);
 	return false;
 }
 
-bool
-stream_timeline_changed(const struct stream *stream)
+lsn_t
+stream_left_at(const struct stream *stream)
 {
-	return stream->timeline_changed;
+	return stream->identity.left_at;
+}
+
+int
+stream_process(const struct stream *stream)
+{
+	return PQbackendPID(stream->conn);
 }
 
 bool
@@ -282,73 +284,6 @@ stream_keepalive_end(const struct stream *stream)
 	return stream->keepalive_end;
 }
 #endif
-
-static bool
-identify(struct stream *stream, lsn_t known)
-{
-	PGresult   *result = connect_query(stream->conn, "IDENTIFY_SYSTEM",
-									   stream->stop, &stream->reaction);
-	bool		ok = false;
-
-	if (result == NULL)
-		return false;
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
-		PQnfields(result) < 3)
-		stream->reaction = pgerror_result(stream->conn,
-										  "could not identify the server",
-										  result);
-	else
-		ok = check_identity(stream, PQgetvalue(result, 0, 0),
-							(unsigned) strtoul(PQgetvalue(result, 0, 1),
-											   NULL, 10)) &&
-			check_position(stream, PQgetvalue(result, 0, 2), known);
-	PQclear(result);
-	return ok;
-}
-
-static bool
-check_identity(struct stream *stream, const char *system, unsigned timeline)
-{
-	if (stream->system == NULL)
-		stream->system = mem_strdup(system);
-	else if (strcmp(stream->system, system) != 0)
-	{
-		log_error("the server is another one: system identifier %s, was %s",
-				  system, stream->system);
-		log_hint("If that is meant, start wal2kafka anew.");
-		stream->reaction = REACTION_PERSON;
-		return false;
-	}
-	stream->timeline_changed = stream->timeline != 0 &&
-		stream->timeline != timeline;
-	if (stream->timeline_changed)
-		log_warning("the server's timeline is %u, was %u: reading from where "
-					"the slot stands", timeline, stream->timeline);
-	stream->timeline = timeline;
-	return true;
-}
-
-/*
- * A server that ends before what it was told is confirmed has been put back:
- * it would take that position all the same, and skip all it writes up to it.
- */
-static bool
-check_position(struct stream *stream, const char *text, lsn_t known)
-{
-	const char *standby = PQparameterStatus(stream->conn, "in_hot_standby");
-	lsn_t		end;
-
-	if (stream->timeline_changed || !lsn_parse(text, &end) || end >= known)
-		return true;
-	log_error("the server's log ends at %s, before " LSN_FORMAT
-			  ", up to where everything is delivered", text, LSN_ARGS(known));
-	if (standby != NULL && strcmp(standby, "on") == 0)
-		return false;			/* it lags */
-	log_hint("It was restored from an older copy. Make a new slot, bring the "
-			 "tables over again, and see doc/consumer.md about positions.");
-	stream->reaction = REACTION_PERSON;
-	return false;
-}
 
 /* The server ended the copy: in good order, with an error, or by vanishing. */
 static enum stream_event

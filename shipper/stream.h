@@ -47,13 +47,20 @@ extern struct stream *stream_init(const struct config *config,
 extern void stream_free(struct stream *stream);
 
 /*
- * Connects and learns who the server is.  Blocks, seconds at most.  "known" is
- * what was confirmed to it: one whose log ends before that is refused.
+ * Connects and learns who the server is.  Blocks, seconds at most.  A server
+ * whose log does not hold what was confirmed to it, or the transaction of the
+ * last record that was sent, is refused.
  */
-extern bool stream_open(struct stream *stream, lsn_t known);
+extern bool stream_open(struct stream *stream, lsn_t confirmed, lsn_t sent);
 
-/* Whether the server's timeline differs from the last connection's. */
-extern bool stream_timeline_changed(const struct stream *stream);
+/*
+ * Where the server's log, as this program read it, goes on otherwise, after a
+ * promotion; LSN_INVALID when it does not.
+ */
+extern lsn_t stream_left_at(const struct stream *stream);
+
+/* The server's process at the other end, of an open stream. */
+extern int	stream_process(const struct stream *stream);
 
 /*
  * Starts streaming at an LSN (LSN_INVALID: wherever the slot stands), with

@@ -94,9 +94,11 @@ test_never_back(void)
 	   ledger.outstanding == 0, "a reset frees what was in flight");
 	ok(ledger.confirmable == 500 && ledger.acked.commit == 500,
 	   "and keeps what was reached");
-	ledger_forget(&ledger);
-	ok(ledger.confirmable == LSN_INVALID && ledger.acked.commit == LSN_INVALID,
-	   "another history begins at nothing");
+	ledger_cut(&ledger, 450);
+	ok(ledger.confirmable == 450 && ledger.acked.commit == 500,
+	   "a cut moves back what is confirmable alone");
+	ledger_cut(&ledger, 460);
+	ok(ledger.confirmable == 450, "and never forward");
 }
 
 static void

@@ -1,0 +1,64 @@
+/*
+ * claim.h
+ *		The slot as this program holds it.
+ *
+ * Before each start of the stream the slot is looked at: whether it can be
+ * read, whether another program reads it, and whether it still stands where
+ * this program left it.  A slot that stands further was moved by somebody, or
+ * dropped and made anew, and what lies between would never reach Kafka.
+ */
+#ifndef CLAIM_H
+#define CLAIM_H
+
+#include <stdint.h>
+
+#include "config.h"
+#include "ledger.h"
+#include "lsn.h"
+#include "server.h"
+
+struct claim
+{
+	const struct config *config;	/* borrowed */
+	struct ledger *ledger;		/* borrowed */
+	struct server *server;		/* owned; open from asking to having */
+	lsn_t		held;			/* the slot stands no further; LSN_INVALID:
+								 * not known */
+	int64_t		own;			/* process of the last stream; 0: none */
+	int64_t		holder;			/* who reads it instead; 0: nobody seen */
+	enum exit_status status;	/* when refused */
+};
+
+enum claim_answer
+{
+	CLAIM_GRANTED,				/* start streaming */
+	CLAIM_TAKEN,				/* another reads it: ask again soon */
+	CLAIM_LATER,				/* the server cannot tell or cannot do now */
+	CLAIM_REFUSED,				/* leave with claim->status */
+};
+
+extern void claim_init(struct claim *claim, const struct config *config,
+					   struct ledger *ledger);
+extern void claim_free(struct claim *claim);
+
+/*
+ * Whether the slot can be read, with an empty ledger.  What is in the way is
+ * logged.  When granted, *routes is the plugin's option, to be freed.  Waits
+ * for the server, seconds at most.
+ */
+extern enum claim_answer claim_ask(struct claim *claim, char **routes);
+
+/*
+ * The stream has begun, in that process of the server: from now on nobody else
+ * can move the slot.  Granted, or refused or later as above.
+ */
+extern enum claim_answer claim_have(struct claim *claim, int64_t process);
+
+/*
+ * With an empty ledger: what this program knows of the log ends at that LSN,
+ * where the server that was promoted goes on otherwise, or, with LSN_INVALID,
+ * another program has had the slot, and reading begins where it stands.
+ */
+extern void claim_cut(struct claim *claim, lsn_t lsn);
+
+#endif							/* CLAIM_H */
