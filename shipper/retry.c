@@ -40,19 +40,23 @@ retry_plan(struct retry *retry, int64_t least)
 }
 
 void
-retry_opened(struct retry *retry)
+retry_opened(struct retry *retry, lsn_t lsn)
 {
 	retry->worked = true;
 	retry->opened_at = clock_ms();
+	retry->opened_lsn = lsn;
 }
 
+/* A stream that brings nothing on has proven nothing, unless it lasts. */
 void
-retry_steady(struct retry *retry)
+retry_steady(struct retry *retry, lsn_t lsn)
 {
-	if (retry->attempts == 0 || clock_ms() - retry->opened_at <= STEADY_MS)
-		return;
-	retry->attempts = 0;
-	retry->careful = false;
+	bool		lasts = clock_ms() - retry->opened_at > STEADY_MS;
+
+	if (lasts || lsn > retry->opened_lsn)
+		retry->attempts = 0;
+	if (lasts)
+		retry->careful = false;
 }
 
 bool

@@ -2,8 +2,8 @@
  * retry.h
  *		When to try again, and when to stop trying.
  *
- * Delays grow from 1 s to 60 s with jitter and start anew after a minute of
- * streaming.  No I/O here; times are clock_ms().
+ * Delays grow from 1 s to 60 s with jitter and start anew once something was
+ * delivered, or after a minute of streaming.  No I/O here; times are clock_ms().
  */
 #ifndef RETRY_H
 #define RETRY_H
@@ -21,6 +21,7 @@ struct retry
 	bool		worked;			/* a stream was open once */
 	bool		careful;		/* the plugin halts at some change */
 	int64_t		opened_at;
+	lsn_t		opened_lsn;		/* confirmable then */
 	lsn_t		repeat_lsn;		/* where the same error came before */
 	unsigned	repeats;
 };
@@ -34,11 +35,11 @@ retry_at_once(struct retry *retry, int64_t now)
 /* After the next delay, but not before "least" ms; logged. */
 extern void retry_plan(struct retry *retry, int64_t least);
 
-/* A stream was opened. */
-extern void retry_opened(struct retry *retry);
+/* A stream was opened; lsn is what is confirmable. */
+extern void retry_opened(struct retry *retry, lsn_t lsn);
 
-/* It is still open: forgets the failures once it is old enough. */
-extern void retry_steady(struct retry *retry);
+/* It is still open: forgets the failures once it has brought something on. */
+extern void retry_steady(struct retry *retry, lsn_t lsn);
 
 /*
  * A stream was lost, or could not be opened; "streaming" tells which, lsn what

@@ -409,7 +409,7 @@ mend(struct run *run)
 	if (!stream_is_open(run->stream) && ledger_is_empty(&run->ledger))
 		open_stream(run);
 	else if (stream_is_open(run->stream))
-		retry_steady(&run->retry);
+		retry_steady(&run->retry, confirmable(run));
 }
 
 static bool
@@ -466,7 +466,7 @@ start_stream(struct run *run, const char *routes)
 		log_info("streaming slot \"%s\" from " LSN_FORMAT,
 				 run->config->slot, LSN_ARGS(start));
 	metrics.streams++;
-	retry_opened(&run->retry);
+	retry_opened(&run->retry, confirmable(run));
 	feedback_restart(&run->feedback);
 	run->progress_at = clock_ms();
 }

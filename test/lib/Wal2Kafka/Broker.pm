@@ -15,7 +15,8 @@ my @java = qw(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 my $cluster_id = 'dGVzdHMtb2Ytd2FsMmthZg';
 my %running;    # pid => 1, to be killed at the end
 
-# id, dir, jars, memory (flags of java), listeners (name => protocol).
+# id, dir, jars, memory (flags of java), listeners (name => protocol).  One
+# that is called PROXIED says that it is where a proxy is.
 sub new
 {
 	my ($class, %o) = @_;
@@ -27,6 +28,8 @@ sub new
 		map { $_ => PostgreSQL::Test::Cluster::get_free_port() } 'CONTROLLER',
 		sort keys %{ $o{listeners} }
 	};
+	$self->{proxy_port} = PostgreSQL::Test::Cluster::get_free_port()
+	  if $o{listeners}{PROXIED};
 	return $self;
 }
 
@@ -34,6 +37,7 @@ sub id      { return $_[0]->{id}; }
 sub pid     { return $_[0]->{pid}; }
 sub log     { return slurp($_[0]->{log}); }
 sub address { return "127.0.0.1:$_[0]->{ports}{$_[1] || 'PLAINTEXT'}"; }
+sub proxy_port { return $_[0]->{proxy_port}; }
 sub voter   { return "$_[0]->{id}\@" . $_[0]->address('CONTROLLER'); }
 
 # Writes its settings; those of %more win.
@@ -50,7 +54,7 @@ sub configure
 		'listeners'                 =>
 		  join(',', map { "$_://" . $self->address($_) } sort keys %listens),
 		'advertised.listeners' => join(',',
-			map { "$_://" . $self->address($_) }
+			map { "$_://" . $self->_advertised($_) }
 			sort keys %{ $self->{listeners} }),
 		'listener.security.protocol.map' =>
 		  join(',', map { "$_:$listens{$_}" } sort keys %listens),
@@ -79,6 +83,13 @@ appender.stdout.layout.type = PatternLayout
 appender.stdout.layout.pattern = %d %p %c %m%n
 END
 	return;
+}
+
+sub _advertised
+{
+	my ($self, $name) = @_;
+	return $self->address($name) if $name ne 'PROXIED';
+	return "127.0.0.1:$self->{proxy_port}";
 }
 
 # Makes its data folder; a copy of another broker's saves a start of java.

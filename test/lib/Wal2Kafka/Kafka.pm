@@ -47,7 +47,8 @@ sub jars
 # start => 0 leaves it down; brokers => 3 makes a cluster, whose topics have
 # three replicas; settings are those of the brokers, listeners (name =>
 # protocol) what they listen to beside PLAINTEXT, through which we speak, and
-# topic the settings of every topic that is made here.
+# topic the settings of every topic that is made here; proxied => 1 adds a
+# listener whose clients are sent to a Wal2Kafka::FaultProxy.
 sub new
 {
 	my ($class, %options) = @_;
@@ -312,6 +313,7 @@ sub _make
 				wrapper   => $options{wrapper},
 				listeners => {
 					PLAINTEXT => 'PLAINTEXT',
+					$options{proxied} ? (PROXIED => 'PLAINTEXT') : (),
 					%{ $options{listeners} || {} }
 				})
 		} 1 .. $count
