@@ -381,6 +381,7 @@ config_free(struct config *cfg)
 	free(cfg->publication_tables);
 	free(cfg->topic_prefix);
 	free(cfg->sink_dir);
+	free(cfg->http);
 	free(cfg->path);
 	free_properties(cfg->kafka, cfg->kafka_count);
 	free_properties(cfg->plugin, cfg->plugin_count);

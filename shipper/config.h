@@ -81,6 +81,7 @@ struct config
 	int			shutdown_timeout;	/* s */
 	int			release_after;	/* s */
 	int			standby_check_interval; /* s */
+	char	   *http;			/* "none", PORT or ADDRESS:PORT */
 	bool		allow_plaintext;	/* Kafka without TLS beyond this machine */
 	int			log_format;		/* 0 text, 1 JSON */
 	int			log_level;		/* enum log_level */

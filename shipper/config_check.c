@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "../plugin/message.h"
+#include "address.h"
 #include "config.h"
+#include "http.h"
 #include "mem.h"
 #include "names.h"
 
@@ -114,12 +116,32 @@ check_message_topics(const struct config *cfg)
 	return NULL;
 }
 
+static char *
+check_http(const struct config *cfg)
+{
+	struct address address;
+
+	if (!http_is_wanted(cfg))
+		return NULL;
+	if (!address_parse(cfg->http, &address))
+		return mem_format("\"http\" cannot be \"%s\"; it must be none, a PORT "
+						  "of this machine alone, or ADDRESS:PORT with a "
+						  "numeric address, as in 0.0.0.0:9187 or [::]:9187",
+						  cfg->http);
+	if (!http_is_built())
+		return mem_strdup("\"http\" is set, and this program was built "
+						  "without libmicrohttpd; install its headers "
+						  "(libmicrohttpd-dev) and build wal2kafka again, or "
+						  "take the key out");
+	return NULL;
+}
+
 char *
 config_check(const struct config *cfg)
 {
 	char	   *error = check_postgres(cfg);
 
-	if (error != NULL)
+	if (error != NULL || (error = check_http(cfg)) != NULL)
 		return error;
 	if (cfg->sink == SINK_KAFKA &&
 		config_property(cfg, "bootstrap.servers") == NULL &&

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "mem.h"
 #include "pgerror.h"
+#include "ready.h"
 
 #define STEP_MS			60000	/* for connecting, and for each command */
 
@@ -158,6 +159,7 @@ await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
 {
 	while (!*stop)
 	{
+		ready_turned();
 		struct pollfd fd = {PQsocket(conn), events, 0};
 
 		if (clock_ms() >= deadline)

@@ -15,6 +15,7 @@
 #include "connect.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics.h"
 #include "pgerror.h"
 
 static PGresult *ask(PGconn *conn, const char *command, int fields,
@@ -164,7 +165,10 @@ check_end(PGconn *conn, const char *text, lsn_t needed,
 	const char *standby = PQparameterStatus(conn, "in_hot_standby");
 	lsn_t		end;
 
-	if (!lsn_parse(text, &end) || end >= needed)
+	if (!lsn_parse(text, &end))
+		return true;
+	metrics.server_end = end;
+	if (end >= needed)
 		return true;
 	log_error("the server's log ends at %s, before " LSN_FORMAT
 			  ", up to where everything is delivered", text,

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "http.h"
 #include "log.h"
 #include "mem.h"
 #include "property.h"
@@ -309,7 +310,8 @@ asked_for_words(int argc, char **argv)
 			print_help();
 		else if (strcmp(argv[i], "--version") == 0 ||
 				 strcmp(argv[i], "-V") == 0)
-			puts("wal2kafka " WAL2KAFKA_VERSION);
+			printf("wal2kafka " WAL2KAFKA_VERSION "\n%s libmicrohttpd (\"http\")"
+				   "\n", http_is_built() ? "with" : "without");
 		else if (strcmp(argv[i], "--keys") == 0)
 			config_help(stdout);
 		else

@@ -4,6 +4,7 @@
  */
 #include "metrics.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,32 +25,23 @@ const int64_t metrics_bounds[METRICS_BUCKETS] = {
 static uint16_t table_index[SLOTS];
 
 static void observe(struct metrics_histogram *histogram, int64_t us);
-static uint32_t hash(uint32_t seed, const char *data, size_t len);
-static bool equals(const char *text, const char *data, size_t len);
+static struct metrics_table *find_table(char *schema, char *name);
+static uint32_t hash(uint32_t value, const char *text);
+static char *to_utf8(const char *name, size_t len);
+static size_t utf8_length(const char *text, size_t left);
 
 uint64_t *
 metrics_table(const char *schema, size_t schema_len, const char *name,
 			  size_t name_len)
 {
-	uint32_t	at = hash(hash(0, schema, schema_len), name, name_len);
-	struct metrics_table *table;
+	char	   *schema_text = to_utf8(schema, schema_len);
+	char	   *name_text = to_utf8(name, name_len);
+	struct metrics_table *table = find_table(schema_text, name_text);
 
-	for (;; at++)
-	{
-		at &= SLOTS - 1;
-		if (table_index[at] == 0)
-			break;
-		table = &metrics.tables[table_index[at] - 1];
-		if (equals(table->schema, schema, schema_len) &&
-			equals(table->name, name, name_len))
-			return &table->records;
-	}
-	if (metrics.table_count == METRICS_TABLES_MAX)
-		return &metrics.tables[METRICS_TABLES_MAX].records;
-	table = &metrics.tables[metrics.table_count];
-	table->schema = mem_strndup(schema, schema_len);
-	table->name = mem_strndup(name, name_len);
-	table_index[at] = (uint16_t) ++metrics.table_count;
+	if (table->schema == schema_text)
+		return &table->records;
+	free(schema_text);
+	free(name_text);
 	return &table->records;
 }
 
@@ -103,19 +95,85 @@ observe(struct metrics_histogram *histogram, int64_t us)
 	histogram->sum += (uint64_t) us;
 }
 
-/* FNV-1a */
-static uint32_t
-hash(uint32_t seed, const char *data, size_t len)
+/* A new one takes over the names, as long as there is room. */
+static struct metrics_table *
+find_table(char *schema, char *name)
 {
-	uint32_t	value = seed ^ 2166136261u;
+	uint32_t	at = hash(hash(2166136261u, schema), name);
+	struct metrics_table *table;
 
-	for (size_t i = 0; i < len; i++)
-		value = (value ^ (unsigned char) data[i]) * 16777619u;
+	for (;; at++)
+	{
+		at &= SLOTS - 1;
+		if (table_index[at] == 0)
+			break;
+		table = &metrics.tables[table_index[at] - 1];
+		if (strcmp(table->schema, schema) == 0 &&
+			strcmp(table->name, name) == 0)
+			return table;
+	}
+	table = &metrics.tables[metrics.table_count];
+	if (metrics.table_count == METRICS_TABLES_MAX)
+		return table;
+	table->schema = schema;
+	table->name = name;
+	table_index[at] = (uint16_t) ++metrics.table_count;
+	return table;
+}
+
+/* FNV-1a, the end of the text included */
+static uint32_t
+hash(uint32_t value, const char *text)
+{
+	do
+		value = (value ^ (unsigned char) *text) * 16777619u;
+	while (*text++ != '\0');
 	return value;
 }
 
-static bool
-equals(const char *text, const char *data, size_t len)
+/* Two names that become equal are counted as one: no label may come twice. */
+static char *
+to_utf8(const char *name, size_t len)
 {
-	return strlen(text) == len && memcmp(text, data, len) == 0;
+	char	   *text = mem_alloc(2 * len + 1);
+	char	   *to = text;
+
+	while (len > 0)
+	{
+		unsigned char c = (unsigned char) *name;
+		size_t		size = utf8_length(name, len);
+
+		if (size > 0)
+			to = mempcpy(to, name, size);
+		else if (c >= 0x80)
+		{
+			*to++ = (char) (0xc0 | c >> 6);
+			*to++ = (char) (0x80 | (c & 0x3f));
+		}
+		size += size == 0;
+		name += size;
+		len -= size;
+	}
+	*to = '\0';
+	return text;
+}
+
+/* Bytes of the character there; 0: it is none. */
+static size_t
+utf8_length(const char *text, size_t left)
+{
+	const unsigned char *c = (const unsigned char *) text;
+	size_t		len = *c == 0 ? 0 : *c < 0x80 ? 1 : *c < 0xc2 ? 0 :
+		*c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+
+	if (len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	/* too long, a surrogate, or beyond the last */
+	if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
+		(*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f))
+		return 0;
+	return len;
 }

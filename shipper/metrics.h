@@ -49,7 +49,7 @@ struct metrics_histogram
 
 struct metrics_table
 {
-	char	   *schema;			/* owned, as long as the process lives */
+	char	   *schema;			/* owned, as long as the process lives; UTF-8 */
 	char	   *name;			/* owned */
 	uint64_t	records;		/* taken for sending, repeats left out */
 };
@@ -62,6 +62,8 @@ struct metrics_kind
 
 struct metrics
 {
+	int64_t		started_at;		/* the process */
+
 	/* --- from the server --- */
 	uint64_t	frames;
 	uint64_t	frame_bytes;
@@ -73,6 +75,9 @@ struct metrics
 	uint64_t	no_identity;	/* updates and deletes that name no row */
 	uint64_t	no_messages;	/* ignored: they cannot be read */
 	lsn_t		server_end;		/* end of the log, as far as known */
+	bool		streaming;
+	int64_t		caught_up_at;	/* when the log last held nothing more for us,
+								 * as far as the slot told; 0: never */
 
 	/* --- into the sink; a record for every partition is many deliveries --- */
 	uint64_t	produced;		/* deliveries begun, again after a restart */
@@ -80,6 +85,8 @@ struct metrics
 	uint64_t	failed;			/* deliveries reported as failed */
 	uint64_t	outstanding;	/* records received, not acknowledged */
 	uint64_t	outstanding_bytes;	/* of the frames they are in */
+	int64_t		oldest;			/* of what is outstanding, when it was committed
+								 * here, or else received */
 	lsn_t		confirmed;		/* last told to the server as flushed */
 	int64_t		acknowledged_at;	/* when the last one was */
 	int64_t		commit_time;	/* of the last acknowledged transaction that
@@ -92,6 +99,20 @@ struct metrics
 	uint64_t	losses[REACTION_COUNT]; /* of it, or attempts, by reaction */
 	uint64_t	restarts[RESTART_COUNT];
 	struct metrics_kind kafka_errors[METRICS_KINDS_MAX + 1];
+
+	/* --- the slot, as the server last told; see watch.h --- */
+	struct metrics_slot
+	{
+		int64_t		told_at;	/* 0: never; the rest then means nothing */
+		lsn_t		end;		/* of the log */
+		lsn_t		confirmed;
+		int64_t		retained;	/* bytes of log kept for it; -1: unknown */
+		int64_t		safe;		/* bytes until it may be lost; -1: no limit */
+		bool		exists;
+		bool		active;
+		char		wal_status[16]; /* "": unknown */
+	}			slot;
+	uint64_t	slot_failures;	/* the server could not be asked */
 
 	/* --- for others --- */
 	bool		standby;		/* waits for another to leave the slot */
@@ -110,7 +131,8 @@ extern struct metrics metrics;
 
 /*
  * The counter of a table's records, to be kept: it lives as long as the
- * process.  The names are borrowed and may hold anything.
+ * process.  The names are borrowed and may hold anything; bytes that are no
+ * UTF-8 are kept as the LATIN1 characters of their numbers, as in records.
  */
 extern uint64_t *metrics_table(const char *schema, size_t schema_len,
 							   const char *name, size_t name_len);

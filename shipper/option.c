@@ -78,6 +78,8 @@ static const struct option options[] = {
 	"seconds between looks at a slot that another program reads"},
 	{"wal2kafka", "allow_plaintext", OPTION_BOOL, AT(allow_plaintext), "no",
 	0, 0, "yes|no", "Kafka without TLS beyond this machine"},
+	{"wal2kafka", "http", OPTION_TEXT, AT(http), "none", 0, 0,
+	"none|PORT|ADDRESS:PORT", "where to answer /live, /ready and /metrics"},
 	{"wal2kafka", "log_format", OPTION_WORD, AT(log_format), "text", 0, 0,
 	"text|json", "of the log on standard error"},
 	{"wal2kafka", "log_level", OPTION_WORD, AT(log_level), "info", 0, 0,

@@ -27,6 +27,8 @@
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
+#include "monitor.h"
+#include "ready.h"
 #include "retry.h"
 #include "server.h"
 #include "sink.h"
@@ -34,6 +36,7 @@
 
 #define RECORDS_MAX			65536	/* bounds what librdkafka holds of each */
 #define STATISTICS_MS		60000
+#define STALLED_MS			5000	/* nothing acknowledged for so long */
 #define ABANDON_MS			5000	/* at the end, for threads to let go */
 
 struct run
@@ -43,6 +46,7 @@ struct run
 	struct cursor cursor;
 	struct claim claim;			/* on the slot */
 	struct stream *stream;		/* owned */
+	struct monitor *monitor;	/* owned */
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
 
@@ -109,7 +113,8 @@ run(const struct config *config)
 	claim_init(&run->claim, config, &run->ledger);
 	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
 	run->statistics_at = clock_ms() + STATISTICS_MS;
-	if (!reopen_sink(run))
+	run->monitor = monitor_open(config, signal_pipe[1]);
+	if (run->monitor == NULL || !reopen_sink(run))
 		leave(run, EXIT_USAGE);
 
 	while (!run->done)
@@ -122,10 +127,13 @@ run(const struct config *config)
 		mend(run);
 		stop_gently(run);
 		statistics(run);
-		if (!run->done)
-			wait_for_events(run);
+		if (run->done)
+			break;
+		monitor_turn(run->monitor, &run->ledger, &run->cursor);
+		wait_for_events(run);
 	}
 	finish(run);
+	monitor_close(run->monitor);
 	status = run->status;
 	free(run);
 	return status;
@@ -194,7 +202,7 @@ static int
 next_timeout(const struct run *run)
 {
 	int64_t		now = clock_ms();
-	int64_t		next = run->statistics_at;
+	int64_t		next = now + MONITOR_TURN_MS;
 	int			sink_ms = -1;
 
 	if (stream_is_open(run->stream))
@@ -369,6 +377,7 @@ watch_progress(struct run *run)
 		run->ledger.outstanding < run->last_outstanding)
 		run->progress_at = now;
 	run->last_outstanding = run->ledger.outstanding;
+	ready_set(READY_STALLED, now - run->progress_at >= STALLED_MS);
 
 	if (stream_is_open(run->stream) && !run->stopping &&
 		now - run->progress_at >= run->config->release_after * 1000)
@@ -394,6 +403,7 @@ mend(struct run *run)
 		run->sink->ops->close(run->sink);
 		run->sink = run->cursor.sink = NULL;
 		run->abandoning = false;
+		ready_set(READY_RESTART, false);
 		cursor_drop(&run->cursor);
 		cursor_connect(&run->cursor);
 		ledger_reset(&run->ledger);
@@ -477,6 +487,10 @@ heed_claim(struct run *run, enum claim_answer answer)
 {
 	if (answer != CLAIM_GRANTED)
 		stream_close(run->stream);
+	if (metrics.standby && answer == CLAIM_GRANTED)
+		metrics.takeovers++;
+	metrics.standby = answer == CLAIM_TAKEN;
+	ready_set(READY_STANDBY, metrics.standby);
 	switch (answer)
 	{
 		case CLAIM_GRANTED:
@@ -527,6 +541,7 @@ restart_all(struct run *run)
 	stream_close(run->stream);
 	run->sink->ops->abandon(run->sink);
 	run->abandoning = true;
+	ready_set(READY_RESTART, true);
 	retry_plan(&run->retry, 0);
 }
 
@@ -537,6 +552,7 @@ leave(struct run *run, enum exit_status status)
 		return;
 	run->done = true;
 	run->status = status;
+	ready_set(READY_STOPPING, true);
 }
 
 /* Nothing new is read, what is on its way may arrive. */
@@ -548,6 +564,7 @@ begin_stop(struct run *run, enum exit_status status)
 	log_info("stopping: %" PRIu64 " records are on their way",
 			 outstanding(run));
 	run->stopping = true;
+	ready_set(READY_STOPPING, true);
 	run->stop_status = status;
 	run->stop_deadline = clock_ms() + run->config->shutdown_timeout * 1000;
 }

@@ -21,6 +21,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "ready.h"
 
 #define CONNECT_TIMEOUT	"10"	/* s, for each address */
 
@@ -156,6 +157,7 @@ wait_socket(PGconn *conn, PostgresPollingStatusType what, int64_t deadline)
 		int64_t		left = deadline - now_ms();
 		int			got;
 
+		ready_turned();
 		if (left <= 0 || stop_wanted())
 			return false;
 		got = poll(&fd, 1, left > 200 ? 200 : (int) left);

@@ -18,10 +18,12 @@
 #include "clock.h"
 #include "connect.h"
 #include "identity.h"
+#include "lag.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
 #include "pgerror.h"
+#include "ready.h"
 #include "replcommand.h"
 
 #define FINISH_SECONDS		3
@@ -50,6 +52,7 @@ struct stream
 
 static enum stream_event copy_ended(struct stream *stream);
 static void refuse_message(struct stream *stream, char kind, int size);
+static void note_end(const char *from);
 static void put_be64(char *to, uint64_t value);
 
 struct stream *
@@ -121,7 +124,9 @@ stream_start(struct stream *stream, lsn_t start, const char *routes,
 		return false;
 	}
 	PQclear(result);
-	stream->streaming = true;
+	stream->streaming = metrics.streaming = true;
+	ready_set(READY_SERVER, false);
+	ready_set(READY_STANDBY, false);
 	return true;
 }
 
@@ -168,6 +173,7 @@ stream_receive(struct stream *stream, struct stream_message *message)
 		message->size = (size_t) size;
 		message->frame = buffer + DATA_HEADER_SIZE;
 		message->frame_size = (size_t) size - DATA_HEADER_SIZE;
+		note_end(buffer + 9);
 		return STREAM_FRAME;
 	}
 	if (buffer[0] == 'k' && size >= KEEPALIVE_SIZE)
@@ -180,6 +186,7 @@ stream_receive(struct stream *stream, struct stream_message *message)
 		memcpy(&end, buffer + 1, sizeof(end));
 		stream->keepalive_end = be64toh(end);
 #endif
+		note_end(buffer + 1);
 		PQfreemem(buffer);
 		return wanted ? STREAM_ANSWER : STREAM_KEEPALIVE;
 	}
@@ -262,7 +269,10 @@ stream_close(struct stream *stream)
 {
 	PQfinish(stream->conn);
 	stream->conn = NULL;
-	stream->streaming = false;
+	if (stream->streaming && lag_is_caught_up(&metrics))
+		metrics.caught_up_at = metrics_now();
+	stream->streaming = metrics.streaming = false;
+	ready_set(READY_SERVER, true);
 }
 
 enum reaction
@@ -313,6 +323,18 @@ refuse_message(struct stream *stream, char kind, int size)
 	log_error("unexpected message from the server: type 0x%02x, %d bytes",
 			  (unsigned char) kind, size);
 	stream->reaction = REACTION_REPEAT;
+}
+
+/* How far the server says it is: good for telling people, nothing else. */
+static void
+note_end(const char *from)
+{
+	uint64_t	end;
+
+	memcpy(&end, from, sizeof(end));
+	end = be64toh(end);
+	if (end > metrics.server_end)
+		metrics.server_end = end;
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "http.h"
 #include "ini.h"
 #include "names.h"
 
@@ -164,6 +165,36 @@ test_values(void)
 			"a record too large");
 	refuses(MINIMUM "[wal2kafka]\ntopic_partitions = 0\n",
 			"\"topic_partitions\" cannot be \"0\"", "no partitions");
+}
+
+static void
+test_http(void)
+{
+	static const char *const bad[] = {
+		"", "yes", "0", "65536", "99999999", "+80", "80x", ":80", "localhost:80",
+		"127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "1.2.3:80", "::1:80",
+		"[::1]", "[::1]:0", "[::1:80", "::1]:80", "[127.0.0.1]:80", "[]:80",
+		"[1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:0:1:2:3:4:5:6:7:8:9]:80",
+	};
+	static const char *const good[] = {
+		"none", "1", "9187", "65535", "0.0.0.0:9187", "[::]:9187",
+		"[fe80::1:2:3]:80", "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:1",
+	};
+	char		text[300];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	{
+		snprintf(text, sizeof(text), MINIMUM "[wal2kafka]\nhttp = %s\n",
+				 bad[i]);
+		refuses(text, "\"http\" cannot be \"", bad[i]);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+	{
+		snprintf(text, sizeof(text), MINIMUM "[wal2kafka]\nhttp = %s\n",
+				 good[i]);
+		refuses(text, i == 0 || http_is_built() ? NULL :
+				"built without libmicrohttpd", good[i]);
+	}
 }
 
 static void
@@ -398,6 +429,7 @@ main(void)
 	test_good();
 	test_keys();
 	test_values();
+	test_http();
 	test_required();
 	test_routes();
 	test_files();

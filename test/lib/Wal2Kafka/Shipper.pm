@@ -5,8 +5,10 @@ use strict;
 use warnings;
 
 use Carp;
-use IPC::Run ();
-use POSIX    ();
+use HTTP::Tiny ();
+use IPC::Run   ();
+use POSIX      ();
+use PostgreSQL::Test::Cluster;
 use Test::More;
 use Wal2Kafka::Test;
 
@@ -15,7 +17,8 @@ my %running;
 
 # node, kafka, slot, publication; conninfo overrides node; "postgres", "broker"
 # and "options" are more keys of [postgres], [kafka] and [wal2kafka]; routes is
-# table => {topic, key}; program another binary.
+# table => {topic, key}; program another binary; http => 1 has it answer HTTP,
+# for what stands at "as seen from outside".
 sub new
 {
 	my ($class, %o) = @_;
@@ -30,6 +33,12 @@ sub new
 		  || top_dir() . '/shipper/wal2kafka',
 	}, $class;
 
+	if ($self->{http})
+	{
+		$self->{http_port} = PostgreSQL::Test::Cluster::get_free_port();
+		$self->{options} =
+		  { %{ $self->{options} || {} }, http => $self->{http_port} };
+	}
 	spit($self->{log}, '');
 	$self->configure($self->config_text);
 	return $self;
@@ -153,6 +162,101 @@ sub wait_exit
 	delete $running{$pid};
 	delete $self->{pid};
 	return $status;
+}
+
+# --- as seen from outside ---
+
+# Whether the program was built to answer HTTP; a story that needs it is
+# skipped where it was not.
+sub can_http
+{
+	my ($class) = @_;
+	my $program = ref $class ? $class->{program} : $ENV{WAL2KAFKA_SHIPPER}
+	  || top_dir() . '/shipper/wal2kafka';
+	return `'$program' --version` =~ /^with libmicrohttpd/m;
+}
+
+sub http_port { return $_[0]->{http_port}; }
+
+# Status and body of a page; status 599 if nobody answers.
+sub page
+{
+	my ($self, $path) = @_;
+	my $answer = HTTP::Tiny->new(timeout => 10)
+	  ->get("http://127.0.0.1:$self->{http_port}$path");
+	return ($answer->{status}, $answer->{content});
+}
+
+sub live { my ($self) = @_; return ($self->page('/live'))[0] == 200; }
+
+# Whether it is ready; in list context also what /ready says.
+sub ready
+{
+	my ($self) = @_;
+	my ($status, $text) = $self->page('/ready');
+	return wantarray ? ($status == 200, $text) : $status == 200;
+}
+
+sub wait_ready
+{
+	my ($self) = @_;
+	wait_until('the shipper is ready', sub { return scalar $self->ready; });
+	return;
+}
+
+# Until it is not ready and says something like this.
+sub wait_not_ready
+{
+	my ($self, $pattern) = @_;
+	wait_until(
+		"the shipper is not ready: $pattern",
+		sub {
+			my ($ready, $text) = $self->ready;
+			return !$ready && $text =~ $pattern;
+		});
+	return;
+}
+
+# Every sample of /metrics: 'name{label="value"}' => value, the name without
+# "wal2kafka_" in front.
+sub metrics
+{
+	my ($self) = @_;
+	my ($status, $text) = $self->page('/metrics');
+	croak "/metrics: $status: $text" if $status != 200;
+	return { $text =~ /^wal2kafka_(\S+?(?:\{.*\})?) (\S+)$/mg };
+}
+
+# One of them, as in metric('records_produced_total'), or undef.
+sub metric
+{
+	my ($self, $name) = @_;
+	return $self->metrics->{$name};
+}
+
+# The sum over all label values: sum('producer_restarts_total').
+sub metric_sum
+{
+	my ($self, $name) = @_;
+	my $metrics = $self->metrics;
+	my $sum = 0;
+	$sum += $metrics->{$_} for grep { /^\Q$name\E(?:\{|$)/ } keys %$metrics;
+	return $sum;
+}
+
+# Until a metric is what the function wants, which gets its value.
+sub wait_metric
+{
+	my ($self, $name, $wanted) = @_;
+	my $seen = '';
+	wait_until(
+		"metric $name is as wanted",
+		sub {
+			local $_ = $self->metric($name);
+			$seen = $_;
+			return defined && $wanted->($_);
+		});
+	return $seen;
 }
 
 END
