@@ -87,6 +87,8 @@ acknowledge(struct producer *producer, struct ledger_entry *entry,
 	if (count == 0)
 		return;
 	metrics.acknowledged += count;
+	if (producer->probe != NULL)
+		probe_answered(producer->probe, clock_ms());
 	ledger_ack(producer->ledger, entry, count);
 }
 
@@ -199,6 +201,10 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 	else
 		log_debug("Kafka: %s", text);
 	metrics_kafka_error(rd_kafka_err2name(err));
+	if (producer->probe != NULL &&
+		(err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+		 err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN))
+		probe_hurry(producer->probe);
 }
 
 /*

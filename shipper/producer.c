@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "http.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
@@ -97,6 +98,8 @@ producer_open(const struct config *config, struct ledger *ledger)
 	rd_kafka_set_log_queue(kafka, NULL);
 	rd_kafka_queue_io_event_enable(producer->queue, producer->wake[1], "k", 1);
 	producer->topics = topics_open(config, kafka, producer->wake[1]);
+	if (http_is_wanted(config))
+		producer->probe = probe_open(kafka, producer->wake[1]);
 	return &producer->base;
 }
 
@@ -108,6 +111,8 @@ producer_topic(struct sink *sink, const char *name)
 
 	if (topic == NULL)
 		producer->health = HEALTH_HOPELESS;
+	else if (producer->probe != NULL)
+		probe_topic(producer->probe, topic->handle);
 	return topic;
 }
 
@@ -138,6 +143,8 @@ producer_drain(struct sink *sink)
 		delivery_take(producer, event);
 		rd_kafka_event_destroy(event);
 	}
+	if (producer->probe != NULL)
+		probe_collect(producer->probe);
 	told = topics_collect(producer->topics);
 	learn_limit(producer);
 	judge_fatal(producer);
@@ -288,6 +295,7 @@ reap(void *arg)
 	struct producer *producer = arg;
 	rd_kafka_event_t *event;
 
+	probe_close(producer->probe);
 	topics_close(producer->topics);
 	while (rd_kafka_outq_len(producer->kafka) > 0)
 	{

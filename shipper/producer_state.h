@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "ledger.h"
+#include "probe.h"
 #include "sink.h"
 #include "topic.h"
 
@@ -26,6 +27,7 @@ struct producer
 	rd_kafka_t *kafka;			/* owned */
 	rd_kafka_queue_t *queue;	/* owned; delivery reports, errors, log */
 	struct topics *topics;		/* owned */
+	struct probe *probe;		/* owned; NULL: nobody asks */
 	int			wake[2];		/* pipe: events or answers are there */
 	struct position resent;		/* up to it, another producer sent before */
 	size_t		max_record;
