@@ -4,7 +4,7 @@
  *
  * A request is length, API key, version, correlation id, client id; an answer
  * is length and correlation id.  Of their bodies only that of Produce is read,
- * for the names of its partitions.
+ * for the names of its partitions and the id of its producer.
  */
 #include "proxy_kafka.h"
 
@@ -20,6 +20,8 @@
 #define FLEXIBLE		9		/* Produce from this version on */
 #define TOPIC_IDS		13		/* names topics by number */
 #define ANSWER_MAX		4096
+#define PRODUCER_ID_AT	43		/* in a batch of records; its epoch follows */
+#define PRODUCER_ID_SIZE 10
 
 struct rule
 {
@@ -402,13 +404,18 @@ refuse_partition(struct reader *in, struct writer *out, int version, int code,
 {
 	bool		flexible = version >= FLEXIBLE;
 	uint64_t	number = get(in, 4);
+	const unsigned char *records;
+	size_t		size;
 	unsigned char digits[4] = {
 		(unsigned char) (number >> 24), (unsigned char) (number >> 16),
 		(unsigned char) (number >> 8), (unsigned char) number,
 	};
 
+	size = get_size(in, flexible, 4);
+	records = skip(in, size);
 	*hash = add_hash(*hash, digits, sizeof(digits));
-	skip(in, get_size(in, flexible, 4));
+	if (!in->failed && size >= PRODUCER_ID_AT + PRODUCER_ID_SIZE)
+		*hash = add_hash(*hash, records + PRODUCER_ID_AT, PRODUCER_ID_SIZE);
 	skip_tags(in, flexible);
 	put(out, number, 4);
 	put(out, (uint64_t) code, 2);
@@ -428,7 +435,7 @@ refuse_partition(struct reader *in, struct writer *out, int version, int code,
 
 /*
  * Makes the answer that refuses all partitions of a Produce request (versions
- * 3 to 13), and returns a hash of their names.  An answer of no length means
+ * 3 to 13), and returns a hash of their names and their producer's id.  An answer of no length means
  * that the request was not understood.
  */
 static uint64_t

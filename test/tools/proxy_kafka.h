@@ -29,8 +29,8 @@ extern bool kafka_rule(int api, enum kafka_action action, int count, int skip,
 					   int argument);
 
 /*
- * From now on the first Produce request to each partition gets this error; 0:
- * no longer.  The answer waits until a second request to the partition was
+ * From now on the first Produce request of each producer id to each partition
+ * gets this error; 0: no longer.  The answer waits until a second request to the partition was
  * passed on, or for "wait" ms.
  */
 extern void kafka_first(int code, int wait);

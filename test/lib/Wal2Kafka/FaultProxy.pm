@@ -130,8 +130,8 @@ sub answer
 		$o{argument} // 0);
 }
 
-# The first Produce request to each partition from now on is not passed on but
-# gets this error, as soon as the partition has had a second or after so long.
+# The first Produce request of each producer id to each partition is not passed
+# on but gets this error, as soon as there is a second or after so many ms.
 sub first_produce
 {
 	my ($self, $code, $wait) = @_;
