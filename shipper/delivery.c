@@ -8,9 +8,11 @@
  */
 #include "producer_state.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "clock.h"
+#include "kafka_reaction.h"
 #include "log.h"
 #include "metrics.h"
 #include "producer.h"
@@ -24,6 +26,8 @@ static bool take_report(struct producer *producer,
 						const rd_kafka_message_t *message, int64_t now);
 static void delivery_failed(struct producer *producer,
 							const rd_kafka_message_t *message);
+static bool stands_behind(struct producer *producer, struct topic *topic,
+						  const rd_kafka_message_t *message);
 static enum sink_health judge_failure(struct producer *producer,
 									  const rd_kafka_message_t *message);
 static enum sink_health too_large(struct producer *producer,
@@ -110,7 +114,33 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 		return false;
 	}
 	partition->gate = GATE_OPEN;
-	return true;
+	return stands_behind(producer, topic, message);
+}
+
+/*
+ * Whether it lies behind all that was acknowledged there.  If not, that is
+ * gone: Kafka has another topic of the name, or a leader that lost the end.
+ */
+static bool
+stands_behind(struct producer *producer, struct topic *topic,
+			  const rd_kafka_message_t *message)
+{
+	int64_t		before;
+
+	if (pin_advance(topic->pin, message->partition, message->offset, &before))
+		return true;
+	if (producer->health == HEALTH_HOPELESS)
+		return false;
+	log_error("topic \"%s\" partition %d lost what was acknowledged: a new "
+			  "record has the offset %" PRId64 ", one before had %" PRId64,
+			  topic->name, message->partition, message->offset, before);
+	log_hint("The topic was deleted and made anew, or a broker became leader "
+			 "that was not in sync.  What is lost is not sent again: bring "
+			 "the topic's tables over again if a consumer missed it, and "
+			 "start.");
+	metrics_kafka_error("OFFSET_WENT_BACK");
+	producer->health = HEALTH_HOPELESS;
+	return false;
 }
 
 static void
@@ -137,29 +167,38 @@ delivery_failed(struct producer *producer, const rd_kafka_message_t *message)
 	producer->health = judge_failure(producer, message);
 	if (producer->health == HEALTH_BROKEN)
 		metrics.restarts[RESTART_DELIVERY]++;
-	if (producer->health == HEALTH_HOPELESS)
-		log_hint("No retry mends this: see the broker's settings of the "
-				 "topic and its access rules.");
 }
 
 static enum sink_health
 judge_failure(struct producer *producer, const rd_kafka_message_t *message)
 {
-	switch (message->err)
+	struct topic *topic = rd_kafka_topic_opaque(message->rkt);
+	enum sink_health health = HEALTH_HOPELESS;
+	const char *hint;
+
+	switch (kafka_reaction_find(message->err, &hint))
 	{
-		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-			return too_large(producer, message);
-		case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-			return HEALTH_HOPELESS;
-		default:
-			return HEALTH_BROKEN;
+		case KAFKA_SHRINK:
+			health = too_large(producer, message);
+			break;
+		case KAFKA_ACCESS:
+			health = pin_any_worked() ? HEALTH_BROKEN : HEALTH_HOPELESS;
+			break;
+		case KAFKA_ONCE:
+			/* the next producer looks at the topic's settings first */
+			health = topic->pin->refused ? HEALTH_HOPELESS : HEALTH_BROKEN;
+			topic->pin->refused = true;
+			break;
+		case KAFKA_RETRY:
+			health = HEALTH_BROKEN;
+			break;
+		case KAFKA_PERSON:
+		case KAFKA_REACTION_COUNT:
+			break;
 	}
+	if (hint != NULL)
+		log_hint("%s", hint);
+	return health;
 }
 
 /* The batch was, not the record, as long as a smaller batch can hold it. */
@@ -189,7 +228,10 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		log_error("the Kafka producer cannot go on: %s: %s",
 				  rd_kafka_err2name(err), reason);
 		if (producer->fatal_at == 0)
+		{
 			producer->fatal_at = clock_ms();
+			producer->fatal = err;
+		}
 	}
 	else if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 	{

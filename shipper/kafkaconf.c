@@ -59,6 +59,7 @@ static bool set_own(rd_kafka_conf_t *conf, const struct config *config,
 					char *err, size_t errsize);
 static bool allowed(const struct config_property *property, char *err,
 					size_t errsize);
+static bool queue_ok(const struct config *config, char *err, size_t errsize);
 static bool plaintext_ok(const struct config *config, char *err,
 						 size_t errsize);
 static bool is_loopback(const char *servers, char *server, size_t size);
@@ -76,7 +77,8 @@ producer_conf(const struct config *config, char *err, size_t errsize)
 				errsize);
 	for (size_t i = 0; ok && i < sizeof(forced) / sizeof(forced[0]); i++)
 		ok = set(conf, forced[i].name, forced[i].value, err, errsize);
-	if (ok && plaintext_ok(config, err, errsize))
+	if (ok && queue_ok(config, err, errsize) &&
+		plaintext_ok(config, err, errsize))
 		return conf;
 	rd_kafka_conf_destroy(conf);
 	return NULL;
@@ -149,6 +151,20 @@ allowed(const struct config_property *property, char *err, size_t errsize)
 			return false;
 		}
 	return true;
+}
+
+/* A record that the queue can never take would wait for ever. */
+static bool
+queue_ok(const struct config *config, char *err, size_t errsize)
+{
+	const char *value = lookup(config, "queue.buffering.max.kbytes");
+	size_t		need = (producer_max_record(config) + PRODUCER_OVERHEAD) / 1024;
+
+	if (value == NULL || strtoul(value, NULL, 10) > need)
+		return true;
+	snprintf(err, errsize, "[kafka] queue.buffering.max.kbytes must be more "
+			 "than %zu: a record may have message.max.bytes", need);
+	return false;
 }
 
 static bool

@@ -9,8 +9,14 @@
 #include "metrics.h"
 #include "producer.h"
 
-#define GATE_IDLE_MS	300000	/* brokers forget a producer that is idle */
+/*
+ * Brokers forget a producer that is idle, by a setting of theirs.  Whoever is
+ * idle this long does not feel it that one record goes alone.
+ */
+#define GATE_IDLE_MS	1000
 
+static bool acceptable(struct producer *producer,
+					   const struct sink_record *record);
 static bool fits(struct producer *producer, const struct sink_record *record);
 static bool is_plain(const struct sink_record *record);
 static bool gate_lets_through(struct topic_partition *partition);
@@ -37,7 +43,8 @@ produce_records(struct producer *producer, const struct sink_record *records,
 	size_t		taken = 0;
 	size_t		step;
 
-	while (taken < count && producer->health == HEALTH_FINE)
+	while (taken < count && producer->health == HEALTH_FINE &&
+		   !producer->halted)
 	{
 		const struct sink_record *record = &records[taken];
 
@@ -58,6 +65,25 @@ produce_records(struct producer *producer, const struct sink_record *records,
 }
 
 /* Refuses what Kafka would, before anything behind it could be sent. */
+static bool
+acceptable(struct producer *producer, const struct sink_record *record)
+{
+	if (!record->topic->compacted ||
+		(record->body.flags & WIRE_RECORD_NULL_KEY) == 0)
+		return fits(producer, record);
+
+	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %llu has no "
+			  "key, and topic \"%s\" is compacted: it takes none without",
+			  record->table, LSN_ARGS(record->position.commit),
+			  (unsigned long long) record->position.ordinal,
+			  record->topic->name);
+	log_hint("Set cleanup.policy=delete on the topic; or give the table a key "
+			 "(a primary key or replica identity), and let what was written "
+			 "before it through with cleanup.policy=delete.");
+	producer->halted = true;
+	return false;
+}
+
 static bool
 fits(struct producer *producer, const struct sink_record *record)
 {
@@ -84,7 +110,7 @@ fits(struct producer *producer, const struct sink_record *record)
 			 "large: max_record = %zu and stub = " LSN_FORMAT "/%llu in "
 			 "[wal2kafka].", limit, LSN_ARGS(record->position.commit),
 			 (unsigned long long) record->position.ordinal);
-	producer->health = HEALTH_HOPELESS;
+	producer->halted = true;
 	return false;
 }
 
@@ -143,7 +169,7 @@ fill_batch(struct producer *producer, const struct sink_record *records,
 			break;
 		partition = &topic->partitions[number];
 		if (!gate_lets_through(partition) ||
-			!fits(producer, &records[filled]))
+			!acceptable(producer, &records[filled]))
 			break;
 		if (partition->gate == GATE_CLOSED)
 			partition->gate = GATE_OPENING;
@@ -199,7 +225,7 @@ send_single(struct producer *producer, const struct sink_record *record)
 {
 	struct topic *topic = record->topic;
 
-	if (!fits(producer, record))
+	if (!acceptable(producer, record))
 		return false;
 	if ((record->body.flags & WIRE_RECORD_EVERY_PARTITION) == 0)
 		return send_copy(producer, record, (int32_t)
@@ -283,7 +309,8 @@ make_headers(struct view bytes)
 static void
 took(struct producer *producer, struct topic *topic, int32_t partition)
 {
-	topic->partitions[partition].outstanding++;
+	if (topic->partitions[partition].outstanding++ == 0)
+		topic->partitions[partition].used = clock_ms();
 	producer->outstanding++;
 }
 

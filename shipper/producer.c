@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "kafka_reaction.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
@@ -41,6 +42,7 @@ static bool producer_abandoned(struct sink *sink);
 static void producer_close(struct sink *sink);
 
 static void judge_fatal(struct producer *producer);
+static void judge_halted(struct producer *producer);
 static size_t limit_batches(rd_kafka_conf_t *conf);
 static void learn_limit(struct producer *producer);
 static bool ready_to_send(struct producer *producer, struct position next);
@@ -148,6 +150,7 @@ producer_drain(struct sink *sink)
 	told = topics_collect(producer->topics);
 	learn_limit(producer);
 	judge_fatal(producer);
+	judge_halted(producer);
 	if (told == HEALTH_BROKEN && producer->health == HEALTH_FINE)
 		metrics.restarts[RESTART_TOPIC]++;
 	if (told > producer->health)
@@ -216,13 +219,30 @@ producer_close(struct sink *sink)
 static void
 judge_fatal(struct producer *producer)
 {
-	if (producer->fatal_at > 0 && producer->health == HEALTH_FINE &&
-		(producer->outstanding == 0 ||
-		 clock_ms() - producer->fatal_at > FATAL_MS))
+	const char *hint;
+
+	if (producer->fatal_at == 0 || producer->health != HEALTH_FINE ||
+		(producer->outstanding > 0 &&
+		 clock_ms() - producer->fatal_at <= FATAL_MS))
+		return;
+	if (kafka_reaction_find(producer->fatal, &hint) == KAFKA_ACCESS &&
+		!pin_any_worked())
+		producer->health = HEALTH_HOPELESS;
+	else
 	{
 		metrics.restarts[RESTART_FATAL]++;
 		producer->health = HEALTH_BROKEN;
 	}
+	if (hint != NULL)
+		log_hint("%s", hint);
+}
+
+/* Once all before the record that cannot be sent is acknowledged. */
+static void
+judge_halted(struct producer *producer)
+{
+	if (producer->halted && producer->outstanding == 0)
+		producer->health = HEALTH_HOPELESS;
 }
 
 /* What batch.size is, or now is; the first record of a batch may exceed it. */
@@ -272,7 +292,7 @@ static bool
 ready_to_send(struct producer *producer, struct position next)
 {
 	if (producer->health != HEALTH_FINE || producer->reaping ||
-		producer->fatal_at > 0)
+		producer->fatal_at > 0 || producer->halted)
 		return false;
 	/* a record that has gone to some partitions goes to the rest of those */
 	if (!topics_changed(producer->topics) || producer->copies_counted ||

@@ -35,6 +35,8 @@ struct producer
 	uint64_t	outstanding;	/* deliveries that librdkafka has */
 	enum sink_health health;
 	int64_t		fatal_at;		/* ms; when librdkafka gave up, else 0 */
+	rd_kafka_resp_err_t fatal;	/* why */
+	bool		halted;			/* at a record that cannot be sent; logged */
 	int32_t		copies;			/* sent of a record for every partition */
 	bool		copies_counted; /* in the ledger, all of them */
 	pthread_t	reaper;			/* runs once abandoned */

@@ -3,8 +3,8 @@
  *		What the producer knows of Kafka's topics: partition counts, pinned at
  *		first use, and the gate of each partition.
  *
- * Metadata calls block, so a thread of its own makes them.  Its answers are
- * collected by the loop; a topic is ready once its count is known.
+ * A topic is ready once it has been looked up; a partition that acknowledges
+ * nothing for long is told of.
  */
 #ifndef TOPIC_H
 #define TOPIC_H
@@ -15,6 +15,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "config.h"
+#include "pin.h"
 #include "sink.h"
 
 /*
@@ -33,13 +34,15 @@ struct topic_partition
 {
 	uint32_t	outstanding;
 	enum gate	gate;
-	int64_t		used;			/* ms; when the last report came */
+	int64_t		used;			/* ms; when the last report came, or the first
+								 * record after a pause went */
+	int64_t		told;			/* ms; when it was last said to stand still */
 };
 
 enum topic_state
 {
 	TOPIC_UNKNOWN,
-	TOPIC_ASKED,				/* the thread is on it */
+	TOPIC_ASKED,
 	TOPIC_READY,
 };
 
@@ -49,11 +52,14 @@ struct topic
 	char	   *name;			/* owned */
 	rd_kafka_topic_t *handle;	/* owned */
 	enum topic_state state;
-	int32_t		count;			/* of partitions, pinned */
+	struct pin *pin;			/* borrowed, for ever */
+	int32_t		count;			/* of partitions, as pinned */
 	int32_t		next_count;		/* what it is now, if that differs, else 0 */
 	struct topic_partition *partitions; /* owned */
 	size_t		max_record;		/* its max.message.bytes; 0: not known */
+	bool		compacted;		/* takes no record without a key */
 	unsigned	missing;		/* times it was not there */
+	unsigned	denied;			/* times we were not let at it */
 	int64_t		ask_at;			/* ms; while unknown */
 };
 

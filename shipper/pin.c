@@ -1,0 +1,56 @@
+/*
+ * pin.c
+ *		What is known of a topic beyond the life of one producer.
+ */
+#include "pin.h"
+
+#include <string.h>
+
+#include "mem.h"
+
+/* producers come and go, these stay */
+static struct pin *pins = NULL;
+static bool worked = false;
+
+struct pin *
+pin_find(const char *name)
+{
+	struct pin *pin;
+
+	for (pin = pins; pin != NULL; pin = pin->next)
+		if (strcmp(pin->name, name) == 0)
+			return pin;
+	pin = mem_zalloc(sizeof(*pin));
+	pin->name = mem_strdup(name);
+	pin->next = pins;
+	return pins = pin;
+}
+
+void
+pin_set_count(struct pin *pin, int32_t count)
+{
+	pin->offsets = mem_realloc(pin->offsets,
+							   (size_t) count * sizeof(*pin->offsets));
+	for (int32_t i = pin->count; i < count; i++)
+		pin->offsets[i] = -1;
+	pin->count = count;
+}
+
+bool
+pin_advance(struct pin *pin, int32_t partition, int64_t offset,
+			int64_t *before)
+{
+	*before = pin->offsets[partition];
+	if (offset <= *before)
+		return false;
+	pin->offsets[partition] = offset;
+	pin->refused = false;
+	worked = true;
+	return true;
+}
+
+bool
+pin_any_worked(void)
+{
+	return worked;
+}
