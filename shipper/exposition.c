@@ -10,8 +10,10 @@
 #include "exposition.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -70,6 +72,8 @@ static const struct row rows[] = {
 	"Updates and deletes that name no row, for want of a replica identity."},
 	{"messages_ignored", true, FIELD(no_messages),
 	"Messages that emit_message() did not write, and that cannot be read."},
+	{"slot_look_failures", true, FIELD(slot_failures),
+	"Times that the server could not be asked for the slot."},
 	{"streams_started", true, FIELD(streams),
 	"Times that streaming from the server began: reconnects, plus one."},
 	{"takeovers", true, FIELD(takeovers),
@@ -108,6 +112,9 @@ static void put_rows(FILE *out, const struct metrics *from);
 static void put_times(FILE *out, const struct metrics *from);
 static void put_time(FILE *out, const char *name, double seconds,
 					 const char *help);
+static void put_slot(FILE *out, const struct metrics_slot *slot);
+static void put_number(FILE *out, const char *name, double number,
+					   const char *help);
 static void put_ready(FILE *out);
 static void put_reasons(FILE *out, const struct metrics *from);
 static void put_kafka_errors(FILE *out, const struct metrics *from);
@@ -131,6 +138,7 @@ exposition_text(const struct metrics *from)
 	put_ready(out);
 	put_rows(out, from);
 	put_times(out, from);
+	put_slot(out, &from->slot);
 	put_reasons(out, from);
 	put_kafka_errors(out, from);
 	put_histogram(out, "commit_latency_seconds", "From commit to "
@@ -171,9 +179,8 @@ put_rows(FILE *out, const struct metrics *from)
 static void
 put_times(FILE *out, const struct metrics *from)
 {
-	put_head(out, "lag_bytes", "gauge", "Bytes of the server's log that are "
-			 "not confirmed.");
-	fprintf(out, PREFIX "lag_bytes %.0f\n", lag_bytes(from));
+	put_number(out, "lag_bytes", lag_bytes(from), "Bytes of the server's log "
+			   "that are not confirmed.");
 	put_time(out, "lag_seconds", lag_seconds(from, metrics_now()),
 			 "How long ago what waits was committed, as far as known; 0: "
 			 "nothing waits.");
@@ -195,6 +202,43 @@ put_time(FILE *out, const char *name, double seconds, const char *help)
 {
 	put_head(out, name, "gauge", help);
 	fprintf(out, PREFIX "%s %.6f\n", name, seconds);
+}
+
+/* What is not known is not told: a series that ends is not one that is zero. */
+static void
+put_number(FILE *out, const char *name, double number, const char *help)
+{
+	put_head(out, name, "gauge", help);
+	if (!isnan(number))
+		fprintf(out, PREFIX "%s %.0f\n", name, number);
+}
+
+/* All of it as of "slot_told"; nothing if that never was. */
+static void
+put_slot(FILE *out, const struct metrics_slot *slot)
+{
+	static const char *const states[] = {
+		"reserved", "extended", "unreserved", "lost"
+	};
+
+	put_time(out, "slot_told_timestamp_seconds", (double) slot->told_at / US,
+			 "When the server last told of the slot; 0: never.");
+	if (slot->told_at == 0)
+		return;
+	put_number(out, "slot_exists", slot->exists, "Whether there is a slot.");
+	put_number(out, "slot_active", slot->active, "Whether it is being read.");
+	put_number(out, "slot_retained_bytes", slot->retained < 0 ? NAN :
+			   (double) slot->retained, "Bytes of log that the server keeps "
+			   "for the slot.");
+	put_number(out, "slot_safe_bytes", slot->safe < 0 ? NAN :
+			   (double) slot->safe, "Bytes that can still be written before "
+			   "the server may throw away what the slot needs; absent without "
+			   "max_slot_wal_keep_size.");
+	put_head(out, "slot_wal_status", "gauge", "The slot's wal_status: 1 for "
+			 "the one that it has.");
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		fprintf(out, PREFIX "slot_wal_status{status=\"%s\"} %d\n", states[i],
+				strcmp(slot->wal_status, states[i]) == 0);
 }
 
 static void

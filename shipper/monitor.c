@@ -11,10 +11,12 @@
 #include "metrics.h"
 #include "ready.h"
 #include "snapshot.h"
+#include "watch.h"
 
 struct monitor
 {
 	struct http *http;			/* owned; NULL: not wanted */
+	struct watch *watch;		/* owned; likewise */
 };
 
 struct monitor *
@@ -29,7 +31,10 @@ monitor_open(const struct config *config, int wake)
 		return monitor;
 	monitor->http = http_open(config);
 	if (monitor->http != NULL)
+	{
+		monitor->watch = watch_open(config);
 		return monitor;
+	}
 	free(monitor);
 	return NULL;
 }
@@ -41,6 +46,7 @@ monitor_turn(struct monitor *monitor, const struct ledger *ledger,
 	if (monitor->http == NULL)
 		return;
 	ready_turned();
+	watch_collect(monitor->watch);
 	snapshot_serve(ledger, cursor);
 }
 
@@ -49,6 +55,7 @@ monitor_close(struct monitor *monitor)
 {
 	if (monitor == NULL)
 		return;
+	watch_close(monitor->watch);
 	http_close(monitor->http);
 	free(monitor);
 }
