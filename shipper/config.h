@@ -32,6 +32,12 @@ enum config_sink
 	SINK_FILE,
 };
 
+enum config_guarantee
+{
+	AT_LEAST_ONCE,
+	EXACTLY_ONCE,
+};
+
 enum config_topics
 {
 	TOPICS_REQUIRE,
@@ -74,6 +80,7 @@ struct config
 	/* [wal2kafka] */
 	enum config_sink sink;
 	char	   *sink_dir;		/* with SINK_FILE */
+	enum config_guarantee processing_guarantee;
 	enum config_topics topics;
 	int			topic_partitions;
 	int			topic_replication_factor;

@@ -101,6 +101,26 @@ check_postgres(const struct config *cfg)
 	return NULL;
 }
 
+/* Shorter: a broker that pauses ends it; none at all: readers wait for days. */
+static char *
+check_guarantee(const struct config *cfg)
+{
+	const char *timeout = config_property(cfg, "transaction.timeout.ms");
+	long		ms = timeout != NULL ? strtol(timeout, NULL, 10) : 60000;
+
+	if (cfg->processing_guarantee != EXACTLY_ONCE)
+		return NULL;
+	if (cfg->sink != SINK_KAFKA)
+		return mem_strdup("\"processing_guarantee\" cannot be "
+						  "\"exactly_once\" with another \"sink\" than "
+						  "kafka");
+	if (ms < 10000 || ms > 900000)
+		return mem_format("[kafka] transaction.timeout.ms cannot be \"%s\"; "
+						  "it must be a number from 10000 to 900000",
+						  timeout);
+	return NULL;
+}
+
 static char *
 check_message_topics(const struct config *cfg)
 {
@@ -156,6 +176,8 @@ config_check(const struct config *cfg)
 	for (size_t i = 0; i < cfg->route_count; i++)
 		if ((error = check_route(&cfg->routes[i])) != NULL)
 			return error;
+	if ((error = check_guarantee(cfg)) != NULL)
+		return error;
 	return check_message_topics(cfg);
 }
 

@@ -102,17 +102,24 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 			int64_t now)
 {
 	struct topic *topic = rd_kafka_topic_opaque(message->rkt);
-	struct topic_partition *partition =
-		&topic->partitions[message->partition];
+	struct topic_partition *partition;
+	bool		failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
+		message->offset < 0;
 
+	if (failed)
+		delivery_failed(producer, message);
+	if (topic == NULL)
+	{
+		if (!failed)
+			transaction_delivered(producer->transaction);
+		return false;
+	}
+	partition = &topic->partitions[message->partition];
 	producer->outstanding--;
 	partition->outstanding--;
 	partition->used = now;
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->offset < 0)
-	{
-		delivery_failed(producer, message);
+	if (failed)
 		return false;
-	}
 	partition->gate = GATE_OPEN;
 	return stands_behind(producer, topic, message);
 }
@@ -242,6 +249,8 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		log_warning("no Kafka broker can be reached: %s", text);
 	else
 		log_debug("Kafka: %s", text);
+	if (producer->transaction != NULL)
+		transaction_doubt(producer->transaction);
 	metrics_kafka_error(rd_kafka_err2name(err));
 	if (producer->probe != NULL &&
 		(err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

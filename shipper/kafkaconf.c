@@ -10,6 +10,7 @@
 
 #include "mem.h"
 #include "producer.h"
+#include "transaction.h"
 
 #define DEFAULT_MESSAGE_MAX 1000000
 
@@ -57,7 +58,11 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
 				char *err, size_t errsize);
 static bool set_own(rd_kafka_conf_t *conf, const struct config *config,
 					char *err, size_t errsize);
-static bool allowed(const struct config_property *property, char *err,
+static bool set_transactional(rd_kafka_conf_t *conf,
+							  const struct config *config, char *err,
+							  size_t errsize);
+static bool allowed(const struct config *config,
+					const struct config_property *property, char *err,
 					size_t errsize);
 static bool queue_ok(const struct config *config, char *err, size_t errsize);
 static bool plaintext_ok(const struct config *config, char *err,
@@ -72,11 +77,13 @@ producer_conf(const struct config *config, char *err, size_t errsize)
 	bool		ok = set_own(conf, config, err, errsize);
 
 	for (size_t i = 0; ok && i < config->kafka_count; i++)
-		ok = allowed(&config->kafka[i], err, errsize) &&
+		ok = allowed(config, &config->kafka[i], err, errsize) &&
 			set(conf, config->kafka[i].name, config->kafka[i].value, err,
 				errsize);
 	for (size_t i = 0; ok && i < sizeof(forced) / sizeof(forced[0]); i++)
 		ok = set(conf, forced[i].name, forced[i].value, err, errsize);
+	if (ok && config->processing_guarantee == EXACTLY_ONCE)
+		ok = set_transactional(conf, config, err, errsize);
 	if (ok && queue_ok(config, err, errsize) &&
 		plaintext_ok(config, err, errsize))
 		return conf;
@@ -131,10 +138,33 @@ set_own(rd_kafka_conf_t *conf, const struct config *config, char *err,
 }
 
 static bool
-allowed(const struct config_property *property, char *err, size_t errsize)
+set_transactional(rd_kafka_conf_t *conf, const struct config *config,
+				  char *err, size_t errsize)
 {
+	char	   *text = transaction_check_library();
+	bool		ok = text == NULL;
+
+	if (!ok)
+		snprintf(err, errsize, "%s", text);
+	else
+	{
+		text = transaction_id(config);
+		ok = set(conf, "transactional.id", text, err, errsize);
+	}
+	free(text);
+	return ok;
+}
+
+static bool
+allowed(const struct config *config, const struct config_property *property,
+		char *err, size_t errsize)
+{
+	bool		transactional = config->processing_guarantee == EXACTLY_ONCE;
+
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		if (strcmp(property->name, refused[i]) == 0)
+		if (strcmp(property->name, refused[i]) == 0 &&
+			!(transactional && strcmp(property->name,
+									  "transactional.id") == 0))
 		{
 			snprintf(err, errsize, "[kafka] %s is not allowed",
 					 property->name);

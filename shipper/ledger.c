@@ -28,6 +28,7 @@ ledger_add(struct ledger *ledger, void *buffer, size_t size, uint32_t records,
 	entry->size = size;
 	entry->outstanding = records;
 	entry->safe = safe;
+	entry->held = ledger->hold;
 	if (records > 0)
 		entry->last = last;
 
@@ -61,6 +62,34 @@ ledger_ack(struct ledger *ledger, struct ledger_entry *entry, uint32_t count)
 		advance(ledger);
 }
 
+struct ledger_entry *
+ledger_settled(const struct ledger *ledger)
+{
+	struct ledger_entry *settled = NULL;
+
+	for (struct ledger_entry *entry = ledger->head; entry != NULL;
+		 entry = entry->next)
+		if (entry->next != NULL || entry->outstanding == 0)
+			settled = entry;
+	return settled;
+}
+
+void
+ledger_release(struct ledger *ledger, struct ledger_entry *through)
+{
+	struct ledger_entry *entry = ledger->head;
+
+	if (through == NULL)
+		return;
+	while (entry != through)
+	{
+		entry->held = false;
+		entry = entry->next;
+	}
+	entry->held = false;
+	advance(ledger);
+}
+
 void
 ledger_reset(struct ledger *ledger)
 {
@@ -84,7 +113,8 @@ ledger_cut(struct ledger *ledger, lsn_t lsn)
 static void
 advance(struct ledger *ledger)
 {
-	while (ledger->head != NULL && ledger->head->outstanding == 0)
+	while (ledger->head != NULL && ledger->head->outstanding == 0 &&
+		   !ledger->head->held)
 	{
 		const struct ledger_entry *entry = ledger->head;
 

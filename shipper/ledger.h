@@ -39,6 +39,7 @@ struct ledger_entry
 	uint64_t	outstanding;	/* deliveries not yet acknowledged */
 	lsn_t		safe;
 	struct position last;		/* of its last record, if it has any */
+	bool		held;			/* until it is released */
 	int64_t		received;		/* Unix time, us; 0: it has no records */
 	int64_t		committed;		/* likewise, of its last transaction; 0: not
 								 * known by this server's clock */
@@ -50,6 +51,8 @@ struct ledger
 
 	/* is told of entries that are done, if not NULL */
 	void		(*done) (int64_t received, int64_t committed);
+
+	bool		hold;			/* new entries wait for ledger_release() too */
 	struct ledger_entry *head;	/* oldest; NULL when empty */
 	struct ledger_entry *tail;
 	size_t		size;			/* bytes of the buffers held */
@@ -79,6 +82,17 @@ extern void ledger_expect(struct ledger *ledger, struct ledger_entry *entry,
 /* That many deliveries are done.  The entry may be gone afterwards. */
 extern void ledger_ack(struct ledger *ledger, struct ledger_entry *entry,
 					   uint32_t count);
+
+/*
+ * The newest entry of which no delivery is outstanding, or that is not the
+ * last: all of it, and of those before it, was given to the sink.  NULL if
+ * there is none.
+ */
+extern struct ledger_entry *ledger_settled(const struct ledger *ledger);
+
+/* Entries up to that one are held no longer; nothing if it is NULL. */
+extern void ledger_release(struct ledger *ledger,
+						   struct ledger_entry *through);
 
 static inline bool
 ledger_is_empty(const struct ledger *ledger)

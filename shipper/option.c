@@ -59,6 +59,10 @@ static const struct option options[] = {
 
 	{"wal2kafka", "sink", OPTION_SINK, AT(sink), "kafka", 0, 0,
 	"kafka|stdout|file:DIR", "where records go"},
+	{"wal2kafka", "processing_guarantee", OPTION_WORD,
+		AT(processing_guarantee), "at_least_once", 0, 0,
+		"at_least_once|exactly_once",
+	"how often read_committed consumers see a record"},
 	{"wal2kafka", "topics", OPTION_WORD, AT(topics), "require", 0, 0,
 	"require|create", "what to do about a missing topic"},
 	{"wal2kafka", "topic_partitions", OPTION_INT, AT(topic_partitions), "-1",

@@ -31,6 +31,8 @@ static size_t batch_limit = 0;	/* 0: nothing learned */
 
 static struct sink *producer_open(const struct config *config,
 								  struct ledger *ledger);
+static enum sink_stage producer_stage(const struct sink *sink);
+static void producer_prepare(struct sink *sink);
 static struct topic *producer_topic(struct sink *sink, const char *name);
 static size_t producer_send(struct sink *sink,
 							const struct sink_record *records, size_t count);
@@ -50,6 +52,8 @@ static void *reap(void *arg);
 
 const struct sink_ops producer_ops = {
 	.open = producer_open,
+	.stage = producer_stage,
+	.prepare = producer_prepare,
 	.topic = producer_topic,
 	.send = producer_send,
 	.drain = producer_drain,
@@ -102,7 +106,24 @@ producer_open(const struct config *config, struct ledger *ledger)
 	producer->topics = topics_open(config, kafka, producer->wake[1]);
 	if (http_is_wanted(config))
 		producer->probe = probe_open(kafka, producer->wake[1]);
+	if (config->processing_guarantee == EXACTLY_ONCE)
+		producer->transaction = transaction_open(producer);
 	return &producer->base;
+}
+
+static enum sink_stage
+producer_stage(const struct sink *sink)
+{
+	const struct producer *producer = (const struct producer *) sink;
+
+	return producer->transaction == NULL ? SINK_READY :
+		transaction_stage(producer->transaction);
+}
+
+static void
+producer_prepare(struct sink *sink)
+{
+	transaction_prepare(((struct producer *) sink)->transaction);
 }
 
 static struct topic *
@@ -123,9 +144,13 @@ producer_send(struct sink *sink, const struct sink_record *records,
 			  size_t count)
 {
 	struct producer *producer = (struct producer *) sink;
-
-	return count > 0 && ready_to_send(producer, records[0].position) ?
+	size_t		taken = count > 0 &&
+		ready_to_send(producer, records[0].position) ?
 		produce_records(producer, records, count) : 0;
+
+	if (taken > 0 && producer->transaction != NULL)
+		transaction_sent(producer->transaction, records[taken - 1].position);
+	return taken;
 }
 
 static enum sink_health
@@ -151,6 +176,8 @@ producer_drain(struct sink *sink)
 	learn_limit(producer);
 	judge_fatal(producer);
 	judge_halted(producer);
+	if (producer->transaction != NULL && producer->health == HEALTH_FINE)
+		producer->health = transaction_step(producer->transaction);
 	if (told == HEALTH_BROKEN && producer->health == HEALTH_FINE)
 		metrics.restarts[RESTART_TOPIC]++;
 	if (told > producer->health)
@@ -171,10 +198,17 @@ producer_timeout(const struct sink *sink)
 {
 	const struct producer *producer = (const struct producer *) sink;
 
+	int			left = -1;
+	int			next;
+
 	if (producer->reaping)
 		return -1;
-	return producer->fatal_at > 0 ? FATAL_MS / 2 :
-		topics_timeout(producer->topics);
+	if (producer->fatal_at > 0)
+		return FATAL_MS / 2;
+	if (producer->transaction != NULL)
+		left = transaction_timeout(producer->transaction);
+	next = topics_timeout(producer->topics);
+	return left >= 0 && left < next ? left : next;
 }
 
 /* Requests on their way still point into frames until all threads are gone. */
@@ -241,7 +275,9 @@ judge_fatal(struct producer *producer)
 static void
 judge_halted(struct producer *producer)
 {
-	if (producer->halted && producer->outstanding == 0)
+	if (producer->halted && producer->outstanding == 0 &&
+		(producer->transaction == NULL ||
+		 !transaction_is_dirty(producer->transaction)))
 		producer->health = HEALTH_HOPELESS;
 }
 
@@ -292,7 +328,9 @@ static bool
 ready_to_send(struct producer *producer, struct position next)
 {
 	if (producer->health != HEALTH_FINE || producer->reaping ||
-		producer->fatal_at > 0 || producer->halted)
+		producer->fatal_at > 0 || producer->halted ||
+		(producer->transaction != NULL &&
+		 !transaction_takes(producer->transaction)))
 		return false;
 	/* a record that has gone to some partitions goes to the rest of those */
 	if (!topics_changed(producer->topics) || producer->copies_counted ||
@@ -325,6 +363,8 @@ reap(void *arg)
 		rd_kafka_purge(producer->kafka,
 					   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	}
+	if (producer->transaction != NULL)
+		transaction_close(producer->transaction);
 	rd_kafka_queue_io_event_enable(producer->queue, -1, NULL, 0);
 	rd_kafka_queue_destroy(producer->queue);
 	rd_kafka_destroy(producer->kafka);

@@ -16,6 +16,7 @@
 #include "probe.h"
 #include "sink.h"
 #include "topic.h"
+#include "transaction.h"
 
 #define PRODUCER_BATCH	1024	/* records in one call */
 
@@ -28,6 +29,7 @@ struct producer
 	rd_kafka_queue_t *queue;	/* owned; delivery reports, errors, log */
 	struct topics *topics;		/* owned */
 	struct probe *probe;		/* owned; NULL: nobody asks */
+	struct transaction *transaction;	/* owned; NULL: at least once */
 	int			wake[2];		/* pipe: events or answers are there */
 	struct position resent;		/* up to it, another producer sent before */
 	size_t		max_record;

@@ -89,6 +89,7 @@ static void heed_claim(struct run *run, enum claim_answer answer);
 static bool reopen_sink(struct run *run);
 static void lose_stream(struct run *run);
 static void restart_all(struct run *run);
+static void drop_sink(struct run *run);
 static void begin_stop(struct run *run, enum exit_status status);
 static void leave(struct run *run, enum exit_status status);
 static void stop_gently(struct run *run);
@@ -109,6 +110,7 @@ run(const struct config *config)
 	run->config = config;
 	ledger_init(&run->ledger, stream_free_buffer);
 	run->ledger.done = metrics_frame_done;
+	run->ledger.hold = config->processing_guarantee == EXACTLY_ONCE;
 	cursor_init(&run->cursor, &run->ledger);
 	claim_init(&run->claim, config, &run->ledger);
 	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
@@ -416,7 +418,8 @@ mend(struct run *run)
 		retry_plan(&run->retry, 0);
 		return;
 	}
-	if (!stream_is_open(run->stream) && ledger_is_empty(&run->ledger))
+	if (!stream_is_open(run->stream) && ledger_is_empty(&run->ledger) &&
+		sink_stage(run->sink) != SINK_PREPARING)
 		open_stream(run);
 	else if (stream_is_open(run->stream))
 		retry_steady(&run->retry, confirmable(run));
@@ -437,10 +440,12 @@ open_stream(struct run *run)
 
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
-	else if (answer == CLAIM_GRANTED)
-		start_stream(run, routes);
-	else
+	else if (answer != CLAIM_GRANTED)
 		heed_claim(run, answer);
+	else if (sink_stage(run->sink) == SINK_UNPREPARED)
+		run->sink->ops->prepare(run->sink);
+	else
+		start_stream(run, routes);
 	free(routes);
 }
 
@@ -496,6 +501,10 @@ heed_claim(struct run *run, enum claim_answer answer)
 		case CLAIM_GRANTED:
 			break;
 		case CLAIM_TAKEN:
+			/* a place in the sink that was prepared went with the slot */
+			if (run->sink->ops->stage != NULL &&
+				sink_stage(run->sink) == SINK_READY)
+				drop_sink(run);
 			retry_at_once(&run->retry, clock_ms() +
 						  run->config->standby_check_interval * 1000);
 			break;
@@ -539,10 +548,17 @@ restart_all(struct run *run)
 	if (stream_is_open(run->stream))
 		stream_confirm(run->stream, run->ledger.confirmable);
 	stream_close(run->stream);
+	drop_sink(run);
+	retry_plan(&run->retry, 0);
+}
+
+/* Once it has let go, mend() opens another. */
+static void
+drop_sink(struct run *run)
+{
 	run->sink->ops->abandon(run->sink);
 	run->abandoning = true;
 	ready_set(READY_RESTART, true);
-	retry_plan(&run->retry, 0);
 }
 
 static void

@@ -29,6 +29,14 @@ enum sink_health
 	HEALTH_HOPELESS,			/* needs a person; logged */
 };
 
+/* How far a sink is that must get ready before the stream may begin. */
+enum sink_stage
+{
+	SINK_UNPREPARED,
+	SINK_PREPARING,
+	SINK_READY,
+};
+
 /* One record on its way, and the names its messages need. */
 struct sink_record
 {
@@ -43,6 +51,14 @@ struct sink_ops
 {
 	/* NULL: could not, logged. */
 	struct sink *(*open) (const struct config *config, struct ledger *ledger);
+
+	/*
+	 * NULL: always ready.  How far it is; prepare() begins, once the slot is
+	 * free, and ends with the ledger, empty till then, at the position in the
+	 * sink.
+	 */
+	enum sink_stage (*stage) (const struct sink *sink);
+	void		(*prepare) (struct sink *sink);
 
 	/* The topic of that name, known from now until the sink is closed. */
 	struct topic *(*topic) (struct sink *sink, const char *name);
@@ -75,6 +91,12 @@ struct sink
 {
 	const struct sink_ops *ops;
 };
+
+static inline enum sink_stage
+sink_stage(const struct sink *sink)
+{
+	return sink->ops->stage == NULL ? SINK_READY : sink->ops->stage(sink);
+}
 
 /* The sink that the config names. */
 extern struct sink *sink_open(const struct config *config,

@@ -222,6 +222,21 @@ test_required(void)
 }
 
 static void
+test_guarantee(void)
+{
+	refuses("[wal2kafka]\nprocessing_guarantee = once\n",
+			"must be at_least_once|exactly_once", "guarantee");
+	refuses("[postgres]\nconninfo = a\nslot = s\n[wal2kafka]\nsink=stdout\n"
+			"processing_guarantee = exactly_once\n",
+			"another \"sink\" than kafka", "exactly once without Kafka");
+	refuses("[postgres]\nconninfo = a\nslot = s\n[kafka]\n"
+			"bootstrap.servers = b\ntransaction.timeout.ms = 5000\n"
+			"[wal2kafka]\nprocessing_guarantee = exactly_once\n",
+			"transaction.timeout.ms cannot be \"5000\"; it must be a number "
+			"from 10000 to 900000", "timeout of transactions");
+}
+
+static void
 test_routes(void)
 {
 	refuses(MINIMUM "[wal2kafka]\nmessage_topics = out,,x\n",
@@ -431,6 +446,7 @@ main(void)
 	test_values();
 	test_http();
 	test_required();
+	test_guarantee();
 	test_routes();
 	test_files();
 	test_environment();

@@ -195,9 +195,48 @@ test_model(void)
 		printf("# seed %u\n", seed);
 }
 
+/* With exactly once, an entry is done when its transaction is committed. */
+static void
+test_hold(void)
+{
+	struct ledger ledger;
+	struct ledger_entry *first;
+	struct ledger_entry *second;
+	struct ledger_entry *third;
+
+	freed = 0;
+	ledger_init(&ledger, count_free);
+	ledger.hold = true;
+	ok(ledger_settled(&ledger) == NULL, "an empty ledger has nothing to end");
+	first = add(&ledger, 0, 100);
+	ok(first != NULL && ledger.confirmable == LSN_INVALID,
+	   "a held frame without records is not done");
+	ok(ledger_settled(&ledger) == first, "but settled");
+	second = add(&ledger, 1, 200);
+	third = add(&ledger, 2, 300);
+	ok(ledger_settled(&ledger) == second,
+	   "frames before the last were given to the sink");
+	ledger_ack(&ledger, second, 1);
+	ledger_ack(&ledger, third, 1);
+	ok(freed == 0 && ledger.confirmable == LSN_INVALID,
+	   "delivered is not committed");
+	ledger_release(&ledger, second);
+	ok(freed == 2 && ledger.confirmable == 200 && ledger.head == third,
+	   "committed is");
+	ledger_ack(&ledger, third, 1);
+	ok(ledger_settled(&ledger) == third && freed == 2,
+	   "the last one is settled with its last delivery");
+	ledger_release(&ledger, NULL);
+	ok(freed == 2, "half a frame releases nothing");
+	ledger_release(&ledger, third);
+	ok(freed == 3 && ledger.confirmable == 300 && ledger_is_empty(&ledger),
+	   "and released by the next commit");
+}
+
 int
 main(void)
 {
+	test_hold();
 	test_order();
 	test_empty_frames();
 	test_never_back();

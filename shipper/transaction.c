@@ -1,0 +1,376 @@
+/*
+ * transaction.c
+ *		Exactly once: when a transaction ends, and what is in it.
+ *
+ * A transaction is always open.  It ends when all that was sent is delivered
+ * and nothing more came, or when it is old or large enough: then no record is
+ * taken, the position goes behind the records, and when everything has its
+ * delivery report the helper commits.  Only that lets go of the frames.
+ */
+#include "transaction.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "committer.h"
+#include "log.h"
+#include "mem.h"
+#include "metrics.h"
+#include "position.h"
+#include "producer_state.h"
+
+#define LIBRARY_VERSION	0x02050000	/* older ones lose records at an epoch's
+									 * end, or give up where they need not */
+#define AGE_MS			100		/* of a transaction under load */
+#define QUIET_MS		1000	/* between positions without records */
+#define ABORT_MS		3000
+
+enum phase
+{
+	PHASE_NEW,
+	PHASE_PREPARING,				/* the helper is on it */
+	PHASE_OPEN,					/* takes records */
+	PHASE_CLOSING,				/* reports are awaited */
+	PHASE_COMMITTING,			/* the helper is on it */
+	PHASE_FAILED,
+};
+
+struct transaction
+{
+	struct producer *producer;	/* borrowed */
+	struct ledger *ledger;		/* borrowed */
+	struct committer *committer;	/* owned */
+	rd_kafka_topic_t *topic;	/* owned; of the position */
+	enum phase	phase;
+	struct position sent;		/* of the last record produced */
+	bool		dirty;			/* records were produced */
+	bool		doubted;
+	int64_t		began;			/* ms; when its first record was, or when the
+								 * last one ended */
+	struct ledger_entry *through;	/* borrowed; last that it completes */
+	char	   *position;		/* owned; the record on its way, or NULL */
+	bool		unsent;			/* it waits for room in the queue */
+};
+
+static enum sink_health collect(struct transaction *transaction);
+static enum sink_health fail(struct transaction *transaction,
+							 const struct committer_result *result);
+static void take_position(struct transaction *transaction,
+						  const struct committer_result *result);
+static enum sink_health committed(struct transaction *transaction);
+static bool is_due(const struct transaction *transaction);
+static void close_it(struct transaction *transaction);
+static void send_position(struct transaction *transaction);
+
+char *
+transaction_check_library(void)
+{
+	if (rd_kafka_version() >= LIBRARY_VERSION)
+		return NULL;
+	return mem_format("\"processing_guarantee\" cannot be \"exactly_once\" "
+					  "with librdkafka %s; it must be 2.5.0 or later",
+					  rd_kafka_version_str());
+}
+
+char *
+transaction_id(const struct config *config)
+{
+	const char *own = config_property(config, "transactional.id");
+
+	if (own != NULL)
+		return mem_strdup(own);
+	return mem_format("%s%swal2kafka.%s", config->topic_prefix,
+					  *config->topic_prefix != '\0' ? "." : "", config->slot);
+}
+
+struct transaction *
+transaction_open(struct producer *producer)
+{
+	struct transaction *transaction = mem_zalloc(sizeof(*transaction));
+	char	   *topic = position_topic(producer->config);
+
+	transaction->producer = producer;
+	transaction->ledger = producer->ledger;
+	transaction->topic = rd_kafka_topic_new(producer->kafka, topic, NULL);
+	transaction->committer = committer_open(producer->config, producer->kafka,
+											producer->wake[1]);
+	if (transaction->topic == NULL)
+		abort();				/* config_check() has looked at the name */
+	free(topic);
+	return transaction;
+}
+
+enum sink_stage
+transaction_stage(const struct transaction *transaction)
+{
+	switch (transaction->phase)
+	{
+		case PHASE_NEW:
+			return SINK_UNPREPARED;
+		case PHASE_PREPARING:
+		case PHASE_FAILED:
+			return SINK_PREPARING;
+		default:
+			return SINK_READY;
+	}
+}
+
+void
+transaction_prepare(struct transaction *transaction)
+{
+	transaction->phase = PHASE_PREPARING;
+	committer_start(transaction->committer, COMMITTER_PREPARE);
+}
+
+bool
+transaction_takes(const struct transaction *transaction)
+{
+	return transaction->phase == PHASE_OPEN;
+}
+
+void
+transaction_sent(struct transaction *transaction, struct position position)
+{
+	if (!transaction->dirty)
+		transaction->began = clock_ms();
+	transaction->dirty = true;
+	transaction->sent = position;
+}
+
+bool
+transaction_is_dirty(const struct transaction *transaction)
+{
+	return transaction->dirty;
+}
+
+void
+transaction_delivered(struct transaction *transaction)
+{
+	free(transaction->position);
+	transaction->position = NULL;
+}
+
+void
+transaction_doubt(struct transaction *transaction)
+{
+	transaction->doubted |= transaction->dirty ||
+		transaction->phase == PHASE_COMMITTING;
+}
+
+enum sink_health
+transaction_step(struct transaction *transaction)
+{
+	const struct producer *producer = transaction->producer;
+	enum sink_health health = collect(transaction);
+
+	if (health != HEALTH_FINE)
+		return health;
+	if (transaction->phase == PHASE_OPEN && is_due(transaction))
+		close_it(transaction);
+	if (transaction->unsent)
+		send_position(transaction);
+	if (transaction->phase == PHASE_CLOSING && producer->outstanding == 0 &&
+		transaction->position == NULL)
+	{
+		transaction->phase = PHASE_COMMITTING;
+		committer_start(transaction->committer, COMMITTER_COMMIT);
+	}
+	return transaction->phase == PHASE_FAILED ? HEALTH_BROKEN : HEALTH_FINE;
+}
+
+int
+transaction_timeout(const struct transaction *transaction)
+{
+	int64_t		left;
+
+	if (transaction->unsent)
+		return 10;
+	if (transaction->phase != PHASE_OPEN ||
+		(!transaction->dirty && ledger_is_empty(transaction->ledger)))
+		return -1;
+	left = transaction->began + (transaction->dirty ? AGE_MS : QUIET_MS) -
+		clock_ms();
+	return left > 0 ? (int) left : 0;
+}
+
+/* Errors do not matter: the next producer, or the broker's clock, aborts too. */
+void
+transaction_close(struct transaction *transaction)
+{
+	rd_kafka_error_t *error;
+
+	committer_close(transaction->committer);
+	error = rd_kafka_abort_transaction(transaction->producer->kafka, ABORT_MS);
+	if (error != NULL)
+		rd_kafka_error_destroy(error);
+	rd_kafka_topic_destroy(transaction->topic);
+	free(transaction->position);
+	free(transaction);
+}
+
+/* What the helper has done meanwhile. */
+static enum sink_health
+collect(struct transaction *transaction)
+{
+	struct committer_result result;
+
+	if (!committer_done(transaction->committer, &result))
+		return HEALTH_FINE;
+	if (result.failed)
+		return fail(transaction, &result);
+	if (result.job == COMMITTER_COMMIT)
+		return committed(transaction);
+	take_position(transaction, &result);
+	return HEALTH_FINE;
+}
+
+static enum sink_health
+fail(struct transaction *transaction, const struct committer_result *result)
+{
+	transaction->phase = PHASE_FAILED;
+	metrics_kafka_error(rd_kafka_err2name(result->err));
+	switch (result->err)
+	{
+		case RD_KAFKA_RESP_ERR__FENCED:
+		case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+		case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+			log_warning("another program has taken the transactional id, or "
+						"the transaction was open for too long: %s",
+						result->text);
+			return HEALTH_BROKEN;
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+			log_error("Kafka does not allow the transactional id: %s",
+					  result->text);
+			log_hint("Allow Write and Describe on the transactional id to the "
+					 "user of [kafka].");
+			return HEALTH_HOPELESS;
+		case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+			log_error("Kafka refuses transaction.timeout.ms: %s",
+					  result->text);
+			log_hint("It must not exceed transaction.max.timeout.ms of the "
+					 "brokers.");
+			return HEALTH_HOPELESS;
+		case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+			log_error("Kafka has no transactions: %s", result->text);
+			return HEALTH_HOPELESS;
+		default:
+			log_error("could not %s: %s", result->job == COMMITTER_COMMIT ?
+					  "commit a Kafka transaction" :
+					  "begin with Kafka transactions", result->text);
+			return HEALTH_BROKEN;
+	}
+}
+
+/* What is at or below it is never sent again: see take_record(). */
+static void
+take_position(struct transaction *transaction,
+			  const struct committer_result *result)
+{
+	struct ledger *ledger = transaction->ledger;
+	const struct state *state = &result->state;
+
+	if (!result->found)
+		log_info("there is no position in Kafka yet: going on from where the "
+				 "slot stands");
+	else
+	{
+		log_info("the position in Kafka is " LSN_FORMAT "/%" PRIu64
+				 ", everything below " LSN_FORMAT " is there",
+				 LSN_ARGS(state->delivered.commit), state->delivered.ordinal,
+				 LSN_ARGS(state->confirmed));
+		ledger->acked = ledger->sent = state->delivered;
+		if (state->confirmed > ledger->confirmable)
+			ledger->confirmable = state->confirmed;
+	}
+	transaction->producer->resent = ledger->sent;
+	transaction->sent = ledger->acked;
+	transaction->phase = PHASE_OPEN;
+	transaction->began = clock_ms();
+}
+
+/*
+ * After a connection was lost on the way, a request that was repeated may be
+ * carried out once more, when the next transaction is open already.  A new
+ * producer has a new epoch, and the old request is refused.
+ */
+static enum sink_health
+committed(struct transaction *transaction)
+{
+	ledger_release(transaction->ledger, transaction->through);
+	transaction->through = NULL;
+	transaction->dirty = false;
+	transaction->phase = PHASE_OPEN;
+	transaction->began = clock_ms();
+	if (!transaction->doubted)
+		return HEALTH_FINE;
+	log_info("a connection to Kafka was lost during a transaction: going on "
+			 "with a new producer");
+	transaction->phase = PHASE_FAILED;
+	return HEALTH_BROKEN;
+}
+
+/* A record that has gone to some partitions goes to the rest of them first. */
+static bool
+is_due(const struct transaction *transaction)
+{
+	const struct producer *producer = transaction->producer;
+	const struct ledger *ledger = transaction->ledger;
+	int64_t		age = clock_ms() - transaction->began;
+
+	if (producer->copies_counted)
+		return false;
+	if (!transaction->dirty)
+		return age >= QUIET_MS && ledger_settled(ledger) != NULL;
+	return producer->outstanding == 0 || age >= AGE_MS ||
+		ledger->size >= producer->config->max_in_flight / 2;
+}
+
+/*
+ * All frames before the last are sent whole, and the last one if nothing of it
+ * is outstanding.
+ */
+static void
+close_it(struct transaction *transaction)
+{
+	struct ledger *ledger = transaction->ledger;
+	struct state state = {
+		.delivered = transaction->sent,
+		.sent = transaction->sent,
+		.confirmed = ledger->confirmable,
+	};
+
+	transaction->through = ledger_settled(ledger);
+	if (transaction->through != NULL &&
+		transaction->through->safe > state.confirmed)
+		state.confirmed = transaction->through->safe;
+	state.clean = state.sent.commit < state.confirmed;
+	transaction->position = position_record(transaction->producer->config,
+											&state);
+	transaction->phase = PHASE_CLOSING;
+	send_position(transaction);
+}
+
+static void
+send_position(struct transaction *transaction)
+{
+	const struct config *config = transaction->producer->config;
+	rd_kafka_resp_err_t err;
+
+	err = rd_kafka_producev(transaction->producer->kafka,
+							RD_KAFKA_V_RKT(transaction->topic),
+							RD_KAFKA_V_PARTITION(0),
+							RD_KAFKA_V_MSGFLAGS(0),
+							RD_KAFKA_V_KEY(config->slot,
+										   strlen(config->slot)),
+							RD_KAFKA_V_VALUE(transaction->position,
+											 strlen(transaction->position)),
+							RD_KAFKA_V_OPAQUE(NULL),
+							RD_KAFKA_V_END);
+	transaction->unsent = err == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR || transaction->unsent)
+		return;
+	log_error("could not send the position: %s", rd_kafka_err2str(err));
+	transaction->phase = PHASE_FAILED;
+}

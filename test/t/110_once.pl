@@ -1,0 +1,85 @@
+# Exactly once: records and position in one Kafka transaction.  A restart goes
+# on behind the position; a killed shipper's open transaction is seen by nobody
+# who reads what is committed; a server that goes back to its last checkpoint
+# makes no repeats.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::ExactlyOnce;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+if (my $why = why_not_once())
+{
+	like($why, qr/librdkafka .* must be 2\.5\.0 or later|no real Kafka/,
+		"refused: $why");
+	done_testing();
+	exit;
+}
+
+my $kafka = Wal2Kafka::Kafka->new;
+my $node = new_server('source');
+my $slot = 'wal2kafka';
+my @topics = ('public.t', 'public.u');
+
+$node->safe_psql('postgres', <<'EOSQL');
+CREATE TABLE t (id int PRIMARY KEY, v bigint);
+CREATE TABLE u (id int PRIMARY KEY, v bigint);
+CREATE PUBLICATION p FOR TABLE t, u;
+EOSQL
+add_ledger($node, 'postgres', 't', 'u');
+$kafka->create_topic('public.t', 1);
+$kafka->create_topic('public.u', 3);
+$kafka->create_topic($state_topic, 1, 'cleanup.policy' => 'compact');
+
+my $shipper =
+  once_shipper(node => $node, kafka => $kafka, publication => 'p');
+my $rows = 0;
+
+sub write_rows
+{
+	my ($transactions, $each) = @_;
+	my $from = $rows + 1;
+	$rows += $transactions * $each;
+	$node->safe_psql('postgres', join '', map {
+		my $first = $from + $_ * $each;
+		my $last = $first + $each - 1;
+		"BEGIN; INSERT INTO t SELECT g FROM generate_series($first, $last) g;
+		INSERT INTO u SELECT g FROM generate_series($first, $last) g; COMMIT;\n"
+	} 0 .. $transactions - 1);
+	return;
+}
+
+# --- first start, and a stop with nothing outstanding ---
+$shipper->init;
+$shipper->start;
+write_rows(20, 5);
+wait_for_slot($node, $slot);
+is_once($node, $kafka, @topics);
+my ($commit, $ordinal) = position($kafka, $slot);
+my ($last) =
+  sort { $b->{lsn} <=> $a->{lsn} || $b->{seq_id} <=> $a->{seq_id} }
+  map { $_->{json} } $kafka->records(@topics);
+is("$commit/$ordinal", "$last->{lsn}/$last->{seq_id}",
+	'the position is that of the last record');
+is($shipper->stop, 0, 'stopped');
+
+# --- nothing repeats after a restart, nor after one of the server ---
+$shipper->start;
+write_rows(5, 3);
+wait_for_slot($node, $slot);
+is($shipper->kill9, 137, 'killed');
+$node->stop('immediate');
+$node->start;
+$shipper->start;
+write_rows(5, 3);
+wait_for_slot($node, $slot);
+is_once($node, $kafka, @topics);
+is($shipper->stop, 0, 'stopped');
+
+done_testing();
