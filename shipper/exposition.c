@@ -38,7 +38,7 @@ struct row
 static const struct row rows[] = {
 	{"frames_received", true, FIELD(frames),
 	"Messages from the server, each of many records."},
-	{"frame_bytes_received", true, FIELD(frame_bytes),
+	{"received_bytes", true, FIELD(frame_bytes),
 	"Bytes of those messages."},
 	{"records_received", true, FIELD(received),
 	"Records received from the server, those sent again after a reconnect "

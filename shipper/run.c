@@ -492,10 +492,7 @@ heed_claim(struct run *run, enum claim_answer answer)
 {
 	if (answer != CLAIM_GRANTED)
 		stream_close(run->stream);
-	if (metrics.standby && answer == CLAIM_GRANTED)
-		metrics.takeovers++;
-	metrics.standby = answer == CLAIM_TAKEN;
-	ready_set(READY_STANDBY, metrics.standby);
+	ready_set(READY_STANDBY, answer == CLAIM_TAKEN);
 	switch (answer)
 	{
 		case CLAIM_GRANTED:
