@@ -22,6 +22,7 @@ static int	cmd_add_partitions(const char *brokers, int argc, char **argv);
 static int	cmd_list(const char *brokers, int argc, char **argv);
 static int	cmd_ends(const char *brokers, int argc, char **argv);
 static int	cmd_read(const char *brokers, int argc, char **argv);
+static int	cmd_read_all(const char *brokers, int argc, char **argv);
 static int	cmd_dump(const char *brokers, int argc, char **argv);
 static int	cmd_produce(const char *brokers, int argc, char **argv);
 
@@ -45,6 +46,8 @@ static const struct command
 	{"ends", 1, cmd_ends, "NAME...",
 	"lines of topic, partition, high watermark"},
 	{"read", 1, cmd_read, "NAME...", "one line of JSON for each record"},
+	{"read-all", 1, cmd_read_all, "NAME...",
+	"the same of what is aborted or open, too"},
 	{"dump", 1, cmd_dump, "NAME...",
 	"lines of topic, partition, offset and in hex key, value, headers"},
 	{"produce", 1, cmd_produce, "NAME",
@@ -331,6 +334,21 @@ cmd_read(const char *brokers, int argc, char **argv)
 		.brokers = brokers,
 		.topics = argv,
 		.topic_count = argc,
+		.until_end = true,
+		.record = print_record,
+	};
+
+	return topic_reader_run(&reader) && fflush(stdout) == 0 ? 0 : 2;
+}
+
+static int
+cmd_read_all(const char *brokers, int argc, char **argv)
+{
+	struct topic_reader reader = {
+		.brokers = brokers,
+		.topics = argv,
+		.topic_count = argc,
+		.isolation = "read_uncommitted",
 		.until_end = true,
 		.record = print_record,
 	};

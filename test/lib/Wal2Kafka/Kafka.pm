@@ -215,6 +215,14 @@ sub records
 	return @records;
 }
 
+# How many records a read_uncommitted consumer sees.
+sub count_uncommitted
+{
+	my ($self, @topics) = @_;
+	return run_tool('kafka_tool', $self->brokers, 'read-all', @topics) =~
+	  tr/\n//;
+}
+
 # Every record as bytes: key, value (undef for null) and headers, a list of
 # [name, value].
 sub messages
