@@ -19,10 +19,10 @@
 
 #include "mem.h"
 #include "producer.h"
+#include "topic_check.h"
 
 #define ANSWER_TRIES	6		/* of a second each, for the cluster */
 #define CONNECT_TIMEOUT	3000	/* ms, for one address */
-#define DESCRIBE_TIMEOUT 3000	/* ms, for the topics' settings */
 #define SHOWN			20		/* missing topics before they are counted */
 
 /* what librdkafka complained about while nothing answered */
@@ -289,100 +289,6 @@ check_topics(const struct config *cfg,
 				  topics->count == 1 ? "" : "s");
 }
 
-/* --- sizes ----------------------------------------------------------- */
-
-static void
-check_size(const struct config *cfg,
-		   const rd_kafka_ConfigResource_t *resource, struct report *report)
-{
-	size_t		count;
-	const rd_kafka_ConfigEntry_t **entries =
-		rd_kafka_ConfigResource_configs(resource, &count);
-	long long	ours = (long long) producer_max_record(cfg);
-
-	for (size_t i = 0; i < count; i++)
-	{
-		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-
-		if (strcmp(rd_kafka_ConfigEntry_name(entries[i]),
-				   "max.message.bytes") != 0 || value == NULL)
-			continue;
-		if (atoll(value) < ours)
-		{
-			report_warning(report, "topic \"%s\" takes records of at most %s "
-						   "bytes, the producer makes up to %lld",
-						   rd_kafka_ConfigResource_name(resource), value,
-						   ours);
-			report_remedy(report, "Raise max.message.bytes of the topic, or "
-						  "set message.max.bytes = %s in [kafka].", value);
-		}
-	}
-}
-
-/* Asks for the topics' settings; NULL when there is no answer. */
-static rd_kafka_event_t *
-describe(rd_kafka_t *rk, rd_kafka_ConfigResource_t **topics, size_t count,
-		 rd_kafka_queue_t *queue)
-{
-	rd_kafka_AdminOptions_t *options =
-		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-	char		error[PRODUCER_ERROR_SIZE];
-
-	rd_kafka_AdminOptions_set_request_timeout(options, DESCRIBE_TIMEOUT,
-											  error, sizeof(error));
-	rd_kafka_DescribeConfigs(rk, topics, count, options, queue);
-	rd_kafka_AdminOptions_destroy(options);
-	return rd_kafka_queue_poll(queue, DESCRIBE_TIMEOUT + 500);
-}
-
-static void
-check_described(const struct config *cfg, rd_kafka_event_t *event,
-				struct report *report)
-{
-	const rd_kafka_DescribeConfigs_result_t *result =
-		rd_kafka_event_DescribeConfigs_result(event);
-	const rd_kafka_ConfigResource_t **resources;
-	size_t		count;
-
-	if (result == NULL ||
-		rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	resources = rd_kafka_DescribeConfigs_result_resources(result, &count);
-	for (size_t i = 0; i < count; i++)
-		if (rd_kafka_ConfigResource_error(resources[i]) ==
-			RD_KAFKA_RESP_ERR_NO_ERROR)
-			check_size(cfg, resources[i], report);
-}
-
-/* The topics' limits, as far as this principal may read them. */
-static void
-check_sizes(rd_kafka_t *rk, const struct config *cfg,
-			const struct rd_kafka_metadata *metadata,
-			const struct names *topics, struct report *report)
-{
-	rd_kafka_ConfigResource_t **wanted = mem_zalloc((topics->count + 1) *
-													sizeof(*wanted));
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-	rd_kafka_event_t *event = NULL;
-	size_t		count = 0;
-
-	for (size_t i = 0; i < topics->count; i++)
-		if (find_topic(metadata, topics->name[i]) != NULL)
-			wanted[count++] =
-				rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
-											topics->name[i]);
-	if (count > 0)
-		event = describe(rk, wanted, count, queue);
-	if (event != NULL)
-	{
-		check_described(cfg, event, report);
-		rd_kafka_event_destroy(event);
-	}
-	rd_kafka_queue_destroy(queue);
-	rd_kafka_ConfigResource_destroy_array(wanted, count);
-	free(wanted);
-}
-
 /* --- the whole ------------------------------------------------------- */
 
 static void
@@ -416,7 +322,7 @@ ask(rd_kafka_t *rk, const struct complaint *complaint,
 
 void
 broker_check(const struct config *cfg, const struct names *topics,
-			 struct report *report)
+			 const struct capture *capture, struct report *report)
 {
 	struct complaint complaint = {RD_KAFKA_RESP_ERR_NO_ERROR, false, ""};
 	const struct rd_kafka_metadata *metadata;
@@ -433,7 +339,7 @@ broker_check(const struct config *cfg, const struct names *topics,
 	{
 		check_addresses(cfg, metadata, report);
 		check_topics(cfg, metadata, topics, report);
-		check_sizes(rk, cfg, metadata, topics, report);
+		topic_check(rk, cfg, metadata, topics, capture, report);
 		rd_kafka_metadata_destroy(metadata);
 	}
 	rd_kafka_destroy(rk);

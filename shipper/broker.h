@@ -5,6 +5,7 @@
 #ifndef BROKER_H
 #define BROKER_H
 
+#include "capture.h"
 #include "config.h"
 #include "names.h"
 #include "report.h"
@@ -14,6 +15,8 @@
  * advertises be reached, do the topics exist, would their names collide.
  */
 extern void broker_check(const struct config *cfg,
-						 const struct names *topics, struct report *report);
+						 const struct names *topics,
+						 const struct capture *capture,
+						 struct report *report);
 
 #endif							/* BROKER_H */

@@ -556,7 +556,7 @@ check_sink(const struct config *cfg, const struct capture *capture,
 	if (cfg->sink != SINK_KAFKA)
 		return;
 	collect_topics(cfg, capture, &topics, report);
-	broker_check(cfg, &topics, report);
+	broker_check(cfg, &topics, capture, report);
 	names_free(&topics);
 }
 

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "producer.h"
+#include "ready.h"
 
 #define REPORTS_MAX		1024
 
@@ -189,6 +190,8 @@ judge_failure(struct producer *producer, const rd_kafka_message_t *message)
 			health = too_large(producer, message);
 			break;
 		case KAFKA_ACCESS:
+			pin_deny(topic->pin);
+			ready_set(READY_ACCESS, true);
 			health = pin_any_worked() ? HEALTH_BROKEN : HEALTH_HOPELESS;
 			break;
 		case KAFKA_ONCE:
@@ -226,6 +229,7 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 {
 	rd_kafka_resp_err_t err = rd_kafka_event_error(event);
 	const char *text = rd_kafka_event_error_string(event);
+	const char *hint;
 	char		reason[256];
 
 	if (rd_kafka_event_error_is_fatal(event) ||
@@ -240,10 +244,11 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 			producer->fatal = err;
 		}
 	}
-	else if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+	else if (kafka_reaction_find(err, &hint) == KAFKA_ACCESS)
 	{
-		log_error("Kafka refuses the login: %s", text);
-		log_hint("Check the sasl. and ssl. keys of [kafka].");
+		log_error("Kafka refuses the connection: %s", text);
+		log_hint("%s", hint);
+		topics_doubt(producer->topics);
 	}
 	else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		log_warning("no Kafka broker can be reached: %s", text);

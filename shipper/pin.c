@@ -11,6 +11,7 @@
 /* producers come and go, these stay */
 static struct pin *pins = NULL;
 static bool worked = false;
+static unsigned denied = 0;
 
 struct pin *
 pin_find(const char *name)
@@ -45,8 +46,25 @@ pin_advance(struct pin *pin, int32_t partition, int64_t offset,
 		return false;
 	pin->offsets[partition] = offset;
 	pin->refused = false;
+	if (pin->denied)
+		denied--;
+	pin->denied = false;
 	worked = true;
 	return true;
+}
+
+void
+pin_deny(struct pin *pin)
+{
+	if (!pin->denied)
+		denied++;
+	pin->denied = true;
+}
+
+bool
+pin_any_denied(void)
+{
+	return denied > 0;
 }
 
 bool

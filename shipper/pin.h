@@ -19,6 +19,7 @@ struct pin
 	int32_t		count;			/* of partitions; 0: never known */
 	int64_t    *offsets;		/* count; last acknowledged, -1: none */
 	bool		refused;		/* a record, and it was looked into */
+	bool		denied;			/* no access, until a record is acknowledged */
 };
 
 /* Never NULL; lives as long as the process. */
@@ -33,6 +34,12 @@ extern void pin_set_count(struct pin *pin, int32_t count);
  */
 extern bool pin_advance(struct pin *pin, int32_t partition, int64_t offset,
 						int64_t *before);
+
+/* Kafka does not let us at the topic. */
+extern void pin_deny(struct pin *pin);
+
+/* Whether that holds of any topic. */
+extern bool pin_any_denied(void);
 
 /* Whether anything at all was acknowledged since the process began. */
 extern bool pin_any_worked(void);

@@ -17,6 +17,8 @@ static const struct
 	[READY_STALLED] = {"stalled", "Kafka acknowledges nothing"},
 	[READY_RESTART] = {"restart", "a new producer is being made"},
 	[READY_TOPIC] = {"topic", "a topic is missing"},
+	[READY_ACCESS] = {"access", "Kafka refuses access to a topic"},
+	[READY_PARTITION] = {"partition", "a partition acknowledges nothing"},
 	[READY_STOPPING] = {"stopping", "stopping"},
 };
 

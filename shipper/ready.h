@@ -20,6 +20,8 @@ enum ready_fault
 	READY_STALLED,				/* records wait, and none is acknowledged */
 	READY_RESTART,				/* a new producer is being made */
 	READY_TOPIC,				/* a topic is missing */
+	READY_ACCESS,				/* Kafka does not let us at a topic */
+	READY_PARTITION,			/* one acknowledges nothing, others may */
 	READY_STOPPING,
 	READY_COUNT,
 };

@@ -108,6 +108,15 @@ topics_collect(struct topics *topics)
 	return health;
 }
 
+void
+topics_doubt(struct topics *topics)
+{
+	if (topics->login_refused || pin_any_worked())
+		return;
+	topics->login_refused = true;
+	lookups_ask(topics->lookups, NULL, false);
+}
+
 size_t
 topics_smallest_limit(const struct topics *topics)
 {

@@ -78,6 +78,12 @@ extern void topics_ask(struct topics *topics, struct topic *topic);
 /* Takes the answers there are, and asks again whether counts have changed. */
 extern enum sink_health topics_collect(struct topics *topics);
 
+/*
+ * A broker refused our login: sees whether another lets us in, unless things
+ * worked before.
+ */
+extern void topics_doubt(struct topics *topics);
+
 /* The least of the topics' max.message.bytes, 0 if none is known. */
 extern size_t topics_smallest_limit(const struct topics *topics);
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "kafka_reaction.h"
 #include "log.h"
+#include "ready.h"
 
 #define ASK_AGAIN_MS		500
 #define MISSING_LIMIT		10	/* a broker that starts knows no topic */
@@ -18,6 +19,8 @@
 
 static enum sink_health take_topic(struct topics *topics, struct topic *topic,
 								   const struct lookup *lookup);
+static enum sink_health nobody_answers(struct topics *topics,
+									   const struct lookup *lookup);
 static enum sink_health take_failure(struct topics *topics,
 									 const struct lookup *lookup);
 static void ask_again(struct topics *topics, struct topic *topic,
@@ -42,6 +45,9 @@ topic_take_answer(struct topics *topics, const struct lookup *lookup)
 {
 	if (lookup->topic == NULL)
 	{
+		if (topics->login_refused && lookup->all == NULL)
+			return nobody_answers(topics, lookup);
+		topics->login_refused = false;
 		if (lookup->all != NULL)
 		{
 			compare_counts(topics, lookup->all);
@@ -53,6 +59,17 @@ topic_take_answer(struct topics *topics, const struct lookup *lookup)
 	if (lookup->err != RD_KAFKA_RESP_ERR_NO_ERROR || lookup->count <= 0)
 		return take_failure(topics, lookup);
 	return take_topic(topics, lookup->topic, lookup);
+}
+
+/* At the first start, and a broker refused the login: nothing ever worked. */
+static enum sink_health
+nobody_answers(struct topics *topics, const struct lookup *lookup)
+{
+	topics->login_refused = topics->watching = false;
+	if (pin_any_worked())
+		return HEALTH_FINE;
+	log_error("no Kafka broker lets us in: %s", rd_kafka_err2str(lookup->err));
+	return HEALTH_HOPELESS;
 }
 
 static enum sink_health
@@ -124,6 +141,8 @@ static enum sink_health
 denied(struct topics *topics, struct topic *topic, const char *reason,
 	   const char *hint)
 {
+	pin_deny(topic->pin);
+	ready_set(READY_ACCESS, true);
 	log_error("topic \"%s\" may not be used: %s", topic->name, reason);
 	log_hint("%s", hint);
 	if (!pin_any_worked())
@@ -160,6 +179,8 @@ missing(struct topics *topics, struct topic *topic)
 				 topics->config->topic_partitions == 1 ? "" : "s");
 		topic->ask_at = clock_ms();
 	}
+	else
+		ready_set(READY_TOPIC, true);
 	if (++topic->missing < MISSING_LIMIT)
 		return HEALTH_FINE;
 	if (known)
@@ -179,6 +200,7 @@ static enum sink_health
 made_anew(struct topics *topics, struct topic *topic, int32_t count)
 {
 	ask_again(topics, topic, ASK_AGAIN_MS);
+	ready_set(READY_TOPIC, true);
 	if (++topic->missing < MISSING_LIMIT)
 		return HEALTH_FINE;
 	log_error("topic \"%s\" has %d partitions and had %d: it was deleted and "

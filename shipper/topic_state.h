@@ -25,6 +25,7 @@ struct topics
 	int64_t		recheck_ms;
 	int64_t		watch_at;		/* ms */
 	bool		watching;		/* all were asked for because some stand still */
+	bool		login_refused;	/* and all were asked for because of it */
 };
 
 /* Judges the answer to a question. */
@@ -34,7 +35,7 @@ extern enum sink_health topic_take_answer(struct topics *topics,
 /* A topic has that many partitions from now on, and nothing is on its way. */
 extern void topic_set_count(struct topic *topic, int32_t count);
 
-/* Asks why partitions stand still, if some do. */
+/* Every second: readiness, and asks why partitions stand still, if some do. */
 extern void topic_watch(struct topics *topics);
 
 /* Says so of those that do, by what the brokers say of them. */

@@ -12,23 +12,45 @@
 
 #include "clock.h"
 #include "log.h"
+#include "ready.h"
 
 #define STUCK_MS		10000
 #define TELL_AGAIN_MS	60000
 #define TOLD_MAX		3		/* one by one; the others are counted */
 
 static bool is_stuck(const struct topic_partition *partition, int64_t now);
-static bool has_stuck(const struct topics *topics, int64_t now);
+static bool is_untold(const struct topic_partition *partition, int64_t now);
 static const struct rd_kafka_metadata_partition *find(const struct rd_kafka_metadata *metadata,
 													  const char *topic,
 													  int32_t number);
 static void tell(const struct topic *topic, int32_t number,
 				 const struct rd_kafka_metadata_partition *found);
 
+/* Faults are noticed where they happen; that they are over, here. */
 void
 topic_watch(struct topics *topics)
 {
-	if (topics->watching || !has_stuck(topics, clock_ms()))
+	bool		stuck = false;
+	bool		tell_of = false;
+	bool		missing = false;
+	int64_t		now = clock_ms();
+
+	for (const struct topic *topic = topics->list; topic != NULL;
+		 topic = topic->next)
+	{
+		missing |= topic->missing > 0;
+		for (int32_t i = 0; i < topic->count; i++)
+		{
+			stuck |= is_stuck(&topic->partitions[i], now);
+			tell_of |= is_untold(&topic->partitions[i], now);
+		}
+	}
+	ready_set(READY_PARTITION, stuck);
+	if (!missing)
+		ready_set(READY_TOPIC, false);
+	if (!pin_any_denied())
+		ready_set(READY_ACCESS, false);
+	if (topics->watching || !tell_of)
 		return;
 	topics->watching = true;
 	lookups_ask(topics->lookups, NULL, false);
@@ -45,7 +67,7 @@ topic_tell_stuck(struct topics *topics,
 		 topic = topic->next)
 		for (int32_t i = 0; i < topic->count; i++)
 		{
-			if (!is_stuck(&topic->partitions[i], now))
+			if (!is_untold(&topic->partitions[i], now))
 				continue;
 			topic->partitions[i].told = now;
 			if (++told <= TOLD_MAX)
@@ -59,19 +81,14 @@ topic_tell_stuck(struct topics *topics,
 static bool
 is_stuck(const struct topic_partition *partition, int64_t now)
 {
-	return partition->outstanding > 0 && now - partition->used >= STUCK_MS &&
-		(partition->told == 0 || now - partition->told >= TELL_AGAIN_MS);
+	return partition->outstanding > 0 && now - partition->used >= STUCK_MS;
 }
 
 static bool
-has_stuck(const struct topics *topics, int64_t now)
+is_untold(const struct topic_partition *partition, int64_t now)
 {
-	for (const struct topic *topic = topics->list; topic != NULL;
-		 topic = topic->next)
-		for (int32_t i = 0; i < topic->count; i++)
-			if (is_stuck(&topic->partitions[i], now))
-				return true;
-	return false;
+	return is_stuck(partition, now) &&
+		(partition->told == 0 || now - partition->told >= TELL_AGAIN_MS);
 }
 
 static const struct rd_kafka_metadata_partition *

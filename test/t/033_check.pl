@@ -10,9 +10,9 @@ use Wal2Kafka::Kafka;
 use Wal2Kafka::Shipper;
 use Test::More;
 
-my $kafka = Wal2Kafka::Kafka->new(start => 0);
-my $lost = two_faced($kafka);
-$kafka->start if !$kafka->is_mock;
+# its second listener advertises where nothing listens
+my $kafka = Wal2Kafka::Kafka->new(proxied => 1);
+my $lost = $kafka->brokers('PROXIED');
 
 my $node = new_server(
 	'source',
@@ -40,25 +40,6 @@ CREATE PUBLICATION partial FOR TABLE filtered (id) WHERE (id > 3), good (id),
 	unlisted (v), unlisted_full (id);
 CREATE PUBLICATION inserts FOR TABLE inserted (a) WITH (publish = 'insert');
 EOF
-
-# The broker has a second listener that advertises where nothing listens.
-sub two_faced
-{
-	my ($broker) = @_;
-	return if $broker->is_mock;
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	my $file = "$broker->{dir}/server.properties";
-	my $conf = slurp($file);
-
-	$conf =~ s{^(listeners=.*)}{$1,LOST://127.0.0.1:$port}m;
-	$conf =~ s{^(advertised\.listeners=.*)}{$1,LOST://127.0.0.1:1}m;
-	$conf .=
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,"
-	  . "LOST:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-	  . "inter.broker.listener.name=PLAINTEXT\n";
-	spit($file, $conf);
-	return "127.0.0.1:$port";
-}
 
 sub check
 {
@@ -289,7 +270,7 @@ SKIP:
 			kafka => undef,
 			broker => { 'bootstrap.servers' => $lost }),
 		'advertised address' => [
-			qr/\Q$lost\E answers, but broker 1 advertises 127\.0\.0\.1:1, which cannot be reached/,
+			qr/\Q$lost\E answers, but broker 1 advertises 127\.0\.0\.1:\d+, which cannot be reached/,
 			qr/advertised\.listeners/
 		]);
 	$kafka->delete_topic('public.good');

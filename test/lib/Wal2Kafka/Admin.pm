@@ -85,6 +85,25 @@ sub controller
 	return _signed(_int($in));
 }
 
+# How many producers the leader of a partition remembers.
+sub producers
+{
+	my ($self, $topic, $partition) = @_;
+	my $in = $self->_ask(61, 0, 1,
+			"\x02"
+		  . _compact($topic) . "\x02"
+		  . pack('N', $partition)
+		  . "\0\0");
+
+	_int($in);
+	_take($in, 1 + 1 + length($topic) + 1);
+	_int($in);
+	my $error = _short($in);
+	croak "producers of $topic/$partition: error $error" if $error;
+	_take($in, 1);
+	return unpack('C', _take($in, 1)) - 1;
+}
+
 # Makes a broker the leader of a partition, whose replicas stay as they are.
 sub move_leader
 {
