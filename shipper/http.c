@@ -103,12 +103,13 @@ http_open(const struct config *config)
 {
 	struct http *http = mem_zalloc(sizeof(*http));
 	int			listener = listen_at(config->http);
+	int			error = errno;
 
 	if (listener < 0)
 	{
 		log_error("could not listen at \"http\" = %s: %s", config->http,
-				  strerror(errno));
-		if (errno == EADDRINUSE)
+				  strerror(error));
+		if (error == EADDRINUSE)
 			log_hint("Another program has that port, perhaps another "
 					 "wal2kafka: give each its own.");
 	}
