@@ -351,11 +351,6 @@ confirm(struct run *run)
 static lsn_t
 confirmable(const struct run *run)
 {
-#ifdef MUTANT_CONFIRM_KEEPALIVE
-	if (ledger_is_empty(&run->ledger) &&
-		stream_keepalive_end(run->stream) > run->ledger.confirmable)
-		return stream_keepalive_end(run->stream);
-#endif
 	return run->ledger.confirmable;
 }
 

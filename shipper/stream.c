@@ -45,9 +45,6 @@ struct stream
 	bool		unflushed;		/* libpq holds bytes the socket refused */
 	struct identity identity;	/* of the server, owned */
 	enum reaction reaction;
-#ifdef MUTANT_CONFIRM_KEEPALIVE
-	lsn_t		keepalive_end;
-#endif
 };
 
 static enum stream_event copy_ended(struct stream *stream);
@@ -180,12 +177,6 @@ stream_receive(struct stream *stream, struct stream_message *message)
 	{
 		bool		wanted = buffer[KEEPALIVE_SIZE - 1] != 0;
 
-#ifdef MUTANT_CONFIRM_KEEPALIVE
-		uint64_t	end;
-
-		memcpy(&end, buffer + 1, sizeof(end));
-		stream->keepalive_end = be64toh(end);
-#endif
 		note_end(buffer + 1);
 		PQfreemem(buffer);
 		return wanted ? STREAM_ANSWER : STREAM_KEEPALIVE;
@@ -286,14 +277,6 @@ stream_free_buffer(void *buffer)
 {
 	PQfreemem(buffer);
 }
-
-#ifdef MUTANT_CONFIRM_KEEPALIVE
-lsn_t
-stream_keepalive_end(const struct stream *stream)
-{
-	return stream->keepalive_end;
-}
-#endif
 
 /* The server ended the copy: in good order, with an error, or by vanishing. */
 static enum stream_event

@@ -102,8 +102,4 @@ extern enum reaction stream_reaction(const struct stream *stream);
 /* Frees a stream_message's buffer. */
 extern void stream_free_buffer(void *buffer);
 
-#ifdef MUTANT_CONFIRM_KEEPALIVE
-extern lsn_t stream_keepalive_end(const struct stream *stream);
-#endif
-
 #endif							/* STREAM_H */

@@ -51,8 +51,9 @@ void
 verdict_print(const struct verdict *verdict)
 {
 	for (int i = 0; i < FAULTS; i++)
-		printf(", %s %" PRIu64, names[i], verdict->found[i]);
-	printf("\n");
+		if (verdict->found[i] > 0)
+			printf(", %s %" PRIu64, names[i], verdict->found[i]);
+	printf("%s\n", verdict_is_clean(verdict) ? ", nothing wrong" : "");
 }
 
 bool

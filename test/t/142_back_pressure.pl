@@ -1,0 +1,64 @@
+# Kafka takes nothing for longer than the server waits for a sign of life: the
+# shipper reads no more, and goes on telling the server that it is there.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $kafka = Wal2Kafka::Kafka->new;
+my $node = new_server('source', conf => "wal_sender_timeout = 2s\n");
+my $slot = 'wal2kafka';
+my $topic = 'public.t';
+$node->safe_psql('postgres', <<'EOS');
+CREATE TABLE t (id int PRIMARY KEY, v bigint);
+CREATE PUBLICATION p FOR TABLE t;
+EOS
+add_ledger($node, 'postgres', 't');
+$kafka->create_topic($topic, 1);
+
+# The first record of a partition goes alone, and waits to become a batch.
+my $shipper = Wal2Kafka::Shipper->new(
+	node => $node,
+	kafka => $kafka,
+	publication => 'p',
+	broker => { 'linger.ms' => 900000 },
+	options => { release_after => 600, log_level => 'debug' });
+$shipper->init;
+$shipper->start;
+$node->safe_psql('postgres', "INSERT INTO t VALUES ($_)") for 1 .. 20;
+$shipper->wait_for_log(qr/frame: \d+ bytes, [1-9]/);
+
+my $walsender = slot_field($node, $slot, 'active_pid');
+my $now = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+ok( eval {
+		wait_until(
+			'the shipper has spoken for 5 s',
+			sub {
+				$node->safe_psql('postgres',
+					"SELECT reply_time > '$now'::timestamptz + '5 s'
+						FROM pg_stat_replication") eq 't';
+			});
+	},
+	'the shipper speaks while it reads nothing');
+is(slot_field($node, $slot, 'active_pid'),
+	$walsender, 'the connection outlives wal_sender_timeout');
+is($kafka->count($topic), 0, 'Kafka has taken nothing');
+
+is($shipper->kill9, 137, 'the shipper is killed');
+$shipper->{broker} = {};
+$shipper->configure($shipper->config_text);
+$shipper->start;
+wait_for_slot($node, $slot);
+is($shipper->stop, 0, 'the next one sends it all');
+my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
+	'--murmur2', '--ledger', write_ledger($node, 'postgres'), $topic);
+is($status, 0, 'nothing is lost');
+diag($output);
+
+done_testing();

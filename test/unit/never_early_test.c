@@ -1,0 +1,580 @@
+/*
+ * never_early_test.c
+ *		Never confirms early: the ledger and the cursor between a pretended
+ *		server and a pretended Kafka, where anything happens in any order.
+ *
+ * The server has transactions, cuts them into frames, and sends again what
+ * commits at or behind the position it was told.  Kafka stores what reaches it
+ * partition by partition and acknowledges in any order across them.  Frames
+ * without records, records for every partition, sinks that take less than they
+ * are given, lost connections, broken sinks, killed processes and servers that
+ * forget the last positions come at random.  After each step:
+ *
+ *	  whatever the server would not send again is stored, in all its copies;
+ *	  so is everything up to the position that the ledger calls acknowledged;
+ *	  what may be confirmed is what a plain model says, no less either.
+ *
+ * In the end everything is stored, and first occurrences are in order.
+ *
+ *		never_early_test [SEED [RUNS]]
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cursor.h"
+#include "frames.h"
+#include "ledger.h"
+#include "tap.h"
+
+#define TXNS		12
+#define RECORDS		9			/* of one transaction, at most */
+#define FRAMES		4000		/* of one process, at most */
+#define STEPS		400
+#define PLACES		4			/* partitions of both topics */
+#define QUEUE		512
+#define RUNS		4000
+
+/* What the server wrote. */
+struct txn
+{
+	lsn_t		commit;
+	lsn_t		end;
+	int			records;
+	uint32_t	table[RECORDS];
+	uint32_t	hash[RECORDS];
+	bool		everywhere[RECORDS];
+	unsigned	stored[RECORDS];	/* bits of places */
+};
+
+/* One record on its way to one place. */
+struct delivery
+{
+	struct ledger_entry *entry;
+	struct position position;
+	struct view key;			/* in the frame: must still be there */
+	int			frame;
+};
+
+struct topic
+{
+	int			first;			/* its first place */
+	int			count;
+};
+
+static struct topic topics[] = {{0, 3}, {3, 1}};
+
+static struct world
+{
+	struct txn	txns[TXNS];
+	int			written;
+	int			complete;		/* leading transactions that are all stored */
+	lsn_t		end;			/* of the log */
+	lsn_t		slot;			/* what the server was told */
+	lsn_t		saved;			/* what it will remember */
+
+	bool		connected;
+	bool		announced;
+	int			next_txn;		/* to be sent */
+	int			next_record;
+	lsn_t		safe;
+
+	struct delivery queue[PLACES][QUEUE];
+	int			queued[PLACES];
+	struct position last[PLACES];	/* greatest stored */
+
+	struct sink sink;
+	int			copies;
+	bool		copies_counted;
+
+	struct ledger ledger;
+	struct cursor cursor;
+	int			frames;			/* received by this process */
+	lsn_t		frame_safe[FRAMES];
+	int			first_open;		/* frames before it are acknowledged */
+	lsn_t		confirmable;	/* as the model has it */
+	struct position sent;
+	const char *wrong;
+} w;
+
+static long buffers;			/* allocated and not freed */
+
+static int
+dice(int sides)
+{
+	return (int) (random() % sides);
+}
+
+static void
+blame(const char *what)
+{
+	if (w.wrong == NULL)
+		w.wrong = what;
+}
+
+static void
+free_buffer(void *buffer)
+{
+	buffers--;
+	free(buffer);
+}
+
+/* --- Kafka ----------------------------------------------------------- */
+
+static struct topic *
+sink_topic(struct sink *sink, const char *name)
+{
+	return &topics[name[0] - 'a'];
+}
+
+static void
+enqueue(int place, const struct sink_record *record)
+{
+	if (w.queued[place] == QUEUE)
+		abort();
+	w.queue[place][w.queued[place]++] = (struct delivery) {
+		.entry = record->entry,
+		.position = record->position,
+		.key = record->body.key,
+		.frame = w.frames - 1,
+	};
+}
+
+/* As the producer does: counted as many before the first is sent. */
+static bool
+send_copies(const struct sink_record *record)
+{
+	struct topic *topic = record->topic;
+
+	if (!w.copies_counted)
+		ledger_expect(&w.ledger, record->entry, (uint32_t) topic->count - 1);
+	w.copies_counted = true;
+	while (w.copies < topic->count)
+	{
+		if (dice(5) == 0)
+			return false;
+		enqueue(topic->first + w.copies++, record);
+	}
+	w.copies = 0;
+	w.copies_counted = false;
+	return true;
+}
+
+static size_t
+sink_send(struct sink *sink, const struct sink_record *records, size_t count)
+{
+	size_t		taken = 0;
+
+	for (; taken < count && dice(8) != 0; taken++)
+	{
+		const struct sink_record *record = &records[taken];
+		const struct topic *topic = record->topic;
+
+		if ((record->body.flags & WIRE_RECORD_EVERY_PARTITION) == 0)
+			enqueue(topic->first +
+					(int) (record->body.hash % (uint32_t) topic->count),
+					record);
+		else if (!send_copies(record))
+			break;
+		if (position_is_after(record->position, w.sent))
+			w.sent = record->position;
+	}
+	return taken;
+}
+
+static const struct sink_ops sink_ops = {
+	.topic = sink_topic,
+	.send = sink_send,
+};
+
+static struct txn *
+find_txn(lsn_t commit)
+{
+	for (int i = 0; i < w.written; i++)
+		if (w.txns[i].commit == commit)
+			return &w.txns[i];
+	abort();
+}
+
+static bool
+is_stored(const struct txn *txn, int record)
+{
+	const struct topic *topic = &topics[txn->table[record]];
+	unsigned	wanted = txn->everywhere[record] ?
+		((1u << topic->count) - 1) << topic->first :
+		1u << (topic->first +
+			   (int) (txn->hash[record] % (uint32_t) topic->count));
+
+	return (txn->stored[record] & wanted) == wanted;
+}
+
+/* The next record in line arrives; its bytes are looked at one last time. */
+static void
+store(int place, int at)
+{
+	const struct delivery *delivery = &w.queue[place][at];
+	struct txn *txn = find_txn(delivery->position.commit);
+	unsigned   *stored = &txn->stored[delivery->position.ordinal];
+	char		key[64];
+
+	snprintf(key, sizeof(key), "%" PRIu64 "/%" PRIu64,
+			 delivery->position.commit, delivery->position.ordinal);
+	if (strlen(key) != delivery->key.len ||
+		memcmp(key, delivery->key.data, delivery->key.len) != 0)
+		blame("another record was sent");
+	if ((*stored & 1u << place) == 0)
+	{
+		if (!position_is_after(delivery->position, w.last[place]))
+			blame("a first occurrence is out of order");
+		w.last[place] = delivery->position;
+	}
+	*stored |= 1u << place;
+}
+
+/* Some from the front of one partition, those of one frame in one step. */
+static void
+acknowledge(void)
+{
+	int			place = dice(PLACES);
+	int			count = w.queued[place] > 0 ? 1 + dice(w.queued[place]) : 0;
+	int			done = 0;
+
+	for (int i = 0; i < count; i++)
+		store(place, i);
+	while (done < count)
+	{
+		struct ledger_entry *entry = w.queue[place][done].entry;
+		int			frame = w.queue[place][done].frame;
+		uint32_t	same = 0;
+
+		while (done < count && w.queue[place][done].frame == frame)
+		{
+			same++;
+			done++;
+		}
+		ledger_ack(&w.ledger, entry, same);
+	}
+	w.queued[place] -= count;
+	memmove(w.queue[place], w.queue[place] + count,
+			(size_t) w.queued[place] * sizeof(struct delivery));
+}
+
+/* What was on its way arrives in part, and nobody will hear of it. */
+static void
+abandon(void)
+{
+	for (int place = 0; place < PLACES; place++)
+	{
+		int			arrived = dice(w.queued[place] + 1);
+
+		for (int i = 0; i < arrived; i++)
+			store(place, i);
+		w.queued[place] = 0;
+	}
+	w.copies = 0;
+	w.copies_counted = false;
+}
+
+/* --- the server ------------------------------------------------------ */
+
+/* A transaction, or some log that concerns nobody. */
+static void
+write_log(void)
+{
+	struct txn *txn = &w.txns[w.written];
+
+	if (w.written == TXNS || dice(3) == 0)
+	{
+		w.end += (lsn_t) (1 + dice(50));
+		return;
+	}
+	/* one may follow another without a byte between */
+	txn->commit = w.end + (lsn_t) (dice(2) * dice(30));
+	txn->end = w.end = txn->commit + 48;
+	txn->records = dice(4) == 0 ? 0 : 1 + dice(RECORDS);
+	for (int i = 0; i < txn->records; i++)
+	{
+		txn->table[i] = (uint32_t) dice(2);
+		txn->hash[i] = (uint32_t) dice(100);
+		txn->everywhere[i] = dice(10) == 0;
+		txn->stored[i] = 0;
+	}
+	w.written++;
+}
+
+static void
+announce(struct frames *frame)
+{
+	if (w.announced)
+		return;
+	w.announced = true;
+	frames_topic(frame, 1, "a");
+	frames_topic(frame, 2, "b");
+	frames_table(frame, 1, 1, "s", "a");
+	frames_table(frame, 2, 2, "s", "b");
+}
+
+/* Returns how many records of the next transaction went into the frame. */
+static int
+fill_frame(struct frames *frame)
+{
+	const struct txn *txn = &w.txns[w.next_txn];
+	int			count = 0;
+
+	while (w.next_record < txn->records && dice(6) != 0)
+	{
+		int			i = w.next_record++;
+		char		key[64];
+
+		announce(frame);
+		if (count++ == 0)
+			frames_txn(frame, txn->commit, (uint64_t) i);
+		snprintf(key, sizeof(key), "%" PRIu64 "/%d", txn->commit, i);
+		frames_record(frame, txn->table[i] + 1, txn->hash[i],
+					  txn->everywhere[i] ? WIRE_RECORD_EVERY_PARTITION : 0,
+					  key, "{}");
+	}
+	if (w.next_record == txn->records)
+	{
+		w.safe = txn->end;
+		w.next_txn++;
+		w.next_record = 0;
+	}
+	return count;
+}
+
+/* A frame holds parts of transactions, whole ones, or nothing at all. */
+static void
+receive(void)
+{
+	static struct frames frame;
+	char	   *bytes;
+
+	if (!w.connected || w.cursor.entry != NULL || w.frames == FRAMES)
+		return;
+	frames_begin(&frame, 0);
+	while (w.next_txn < w.written && dice(4) != 0)
+		fill_frame(&frame);
+	if (w.next_txn == w.written)
+		w.safe = w.end;
+	wire_put64(frame.data + 16, w.safe);
+
+	bytes = malloc(frame.len);
+	memcpy(bytes, frame.data, frame.len);
+	buffers++;
+	w.frame_safe[w.frames++] = w.safe;
+	if (!cursor_begin(&w.cursor, bytes, frame.len, bytes, frame.len))
+		blame("a frame was refused");
+}
+
+/* What commits before the position is not sent again. */
+static void
+connect_at(lsn_t start)
+{
+	if (start < w.slot)
+		start = w.slot;
+	w.next_txn = w.next_record = 0;
+	while (w.next_txn < w.written && w.txns[w.next_txn].commit < start)
+		w.next_txn++;
+	w.safe = start;
+	w.connected = true;
+	w.announced = false;
+	cursor_connect(&w.cursor);
+}
+
+/* --- the process ----------------------------------------------------- */
+
+static void
+start_process(void)
+{
+	ledger_init(&w.ledger, free_buffer);
+	cursor_init(&w.cursor, &w.ledger);
+	w.sink.ops = &sink_ops;
+	w.cursor.sink = &w.sink;
+	w.frames = w.first_open = 0;
+	w.confirmable = LSN_INVALID;
+	w.sent = (struct position) {LSN_INVALID, 0};
+	w.connected = false;
+}
+
+static void
+break_sink(void)
+{
+	w.connected = false;
+	abandon();
+	cursor_drop(&w.cursor);
+	cursor_connect(&w.cursor);
+	ledger_reset(&w.ledger);
+	w.first_open = w.frames;
+}
+
+static void
+kill_process(void)
+{
+	break_sink();
+	cursor_free(&w.cursor);
+	start_process();
+}
+
+static void
+confirm(void)
+{
+	if (w.connected && w.ledger.confirmable > w.slot)
+		w.slot = w.ledger.confirmable;
+}
+
+static void
+advance(void)
+{
+	if (cursor_advance(&w.cursor) == CURSOR_BROKEN)
+		blame("the cursor broke");
+}
+
+static void
+step(void)
+{
+	int			what = dice(200);
+
+	if (what < 30)
+		write_log();
+	else if (what < 80)
+		receive();
+	else if (what < 130)
+		advance();
+	else if (what < 175)
+		acknowledge();
+	else if (what < 185)
+		confirm();
+	else if (what < 193)
+	{
+		/* only when nothing is on its way: run.c */
+		if (!w.connected && ledger_is_empty(&w.ledger))
+			connect_at(w.ledger.confirmable);
+	}
+	else if (what == 193)
+		w.connected = false;
+	else if (what == 194)
+		break_sink();
+	else if (what == 195)
+		kill_process();
+	else if (what == 196)
+	{
+		w.connected = false;
+		w.slot = w.saved;
+	}
+	else
+		w.saved = w.slot;
+}
+
+/* --- what must hold --------------------------------------------------- */
+
+static bool
+is_open_frame(int frame)
+{
+	if (frame == w.frames - 1 && w.cursor.entry != NULL)
+		return true;
+	for (int place = 0; place < PLACES; place++)
+		for (int i = 0; i < w.queued[place]; i++)
+			if (w.queue[place][i].frame == frame)
+				return true;
+	return false;
+}
+
+/* The first record that is not stored, or what comes after everything. */
+static struct position
+find_missing(void)
+{
+	for (; w.complete < w.written; w.complete++)
+	{
+		const struct txn *txn = &w.txns[w.complete];
+
+		for (int i = 0; i < txn->records; i++)
+			if (!is_stored(txn, i))
+				return (struct position) {txn->commit, (uint64_t) i};
+	}
+	return (struct position) {UINT64_MAX, 0};
+}
+
+static void
+judge(void)
+{
+	struct position missing = find_missing();
+
+	if (w.ledger.confirmable > missing.commit || w.slot > missing.commit)
+		blame("confirmed before it was stored");
+	if (!position_is_after(missing, w.ledger.acked))
+		blame("called acknowledged before it was stored");
+
+	while (w.first_open < w.frames && !is_open_frame(w.first_open))
+	{
+		if (w.frame_safe[w.first_open] > w.confirmable)
+			w.confirmable = w.frame_safe[w.first_open];
+		w.first_open++;
+	}
+	if (w.ledger.confirmable != w.confirmable)
+		blame("the model may confirm something else");
+	if (w.ledger.sent.commit != w.sent.commit ||
+		w.ledger.sent.ordinal != w.sent.ordinal)
+		blame("\"sent\" is not the greatest that was sent");
+}
+
+/* No more faults: everything must come to an end. */
+static void
+settle(void)
+{
+	for (int i = 0; i < 10000 && w.wrong == NULL; i++)
+	{
+		if (!w.connected && ledger_is_empty(&w.ledger))
+			connect_at(w.ledger.confirmable);
+		receive();
+		advance();
+		acknowledge();
+		confirm();
+		judge();
+		if (w.slot == w.end)
+			break;
+	}
+	if (w.slot != w.end)
+		blame("not everything is confirmed in the end");
+	if (w.complete < w.written)
+		blame("something is lost");
+}
+
+static bool
+run_once(unsigned seed)
+{
+	srandom(seed);
+	memset(&w, 0, sizeof(w));
+	w.end = w.slot = w.saved = 1000;
+	start_process();
+	for (int i = 0; i < STEPS && w.wrong == NULL; i++)
+	{
+		step();
+		judge();
+	}
+	if (w.wrong == NULL)
+		settle();
+	break_sink();
+	cursor_free(&w.cursor);
+	if (buffers != 0)
+		blame("a frame's memory was not given back");
+	buffers = 0;
+	if (w.wrong)
+		printf("# seed %u: %s\n", seed, w.wrong);
+	return w.wrong == NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned	first = argc > 1 ? (unsigned) strtoul(argv[1], NULL, 10) :
+		(unsigned) time(NULL);
+	unsigned	runs = argc > 2 ? (unsigned) strtoul(argv[2], NULL, 10) : RUNS;
+	unsigned	i = 0;
+
+	printf("# seeds from %u on\n", first);
+	while (i < runs && run_once(first + i))
+		i++;
+	ok(i == runs, "never confirms early, whatever happens in whatever order");
+	return tap_done();
+}
