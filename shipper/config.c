@@ -380,6 +380,7 @@ config_free(struct config *cfg)
 	free(cfg->publication);
 	free(cfg->publication_tables);
 	free(cfg->topic_prefix);
+	free(cfg->state);
 	free(cfg->sink_dir);
 	free(cfg->http);
 	free(cfg->path);

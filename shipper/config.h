@@ -85,6 +85,8 @@ struct config
 	int			topic_partitions;
 	int			topic_replication_factor;
 	uint64_t	max_in_flight;	/* bytes of frames not yet acknowledged */
+	char	   *state;			/* topic of the state record; "": the default,
+								 * "none" */
 	int			shutdown_timeout;	/* s */
 	int			release_after;	/* s */
 	int			standby_check_interval; /* s */

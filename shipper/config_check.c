@@ -169,6 +169,10 @@ config_check(const struct config *cfg)
 		config_property(cfg, "test.mock.num.brokers") == NULL)
 		return missing("kafka", "bootstrap.servers",
 					   "KAFKA_BOOTSTRAP_SERVERS");
+	if (*cfg->state != '\0' && !topic_name_is_legal(cfg->state))
+		return mem_format("\"state\" cannot be \"%s\"; it must be a topic's "
+						  "name, at most %d of A-Z, a-z, 0-9, \".\", \"_\" "
+						  "and \"-\", or none", cfg->state, TOPIC_NAME_MAX);
 	if (cfg->topic_partitions == 0 || cfg->topic_replication_factor == 0)
 		return mem_format("\"%s\" cannot be \"0\"; it must be -1 or at "
 						  "least 1", cfg->topic_partitions == 0 ?

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "earlier.h"
 #include "http.h"
 #include "log.h"
 #include "mem.h"
@@ -27,6 +28,7 @@ struct args
 	bool		init;
 	bool		yes;
 	bool		publication;
+	bool		state;
 	bool		json;
 	bool		tables;
 };
@@ -36,6 +38,7 @@ enum
 	OPT_INIT = 256,
 	OPT_YES,
 	OPT_PUBLICATION,
+	OPT_STATE,
 	OPT_JSON,
 	OPT_TABLES,
 	OPT_KEYS,
@@ -96,6 +99,8 @@ static const struct
 	{"json", OPT_JSON, FOR_STATUS, NULL, "as one JSON object"},
 	{"yes", OPT_YES, FOR_DROP, NULL, "really"},
 	{"publication", OPT_PUBLICATION, FOR_DROP, NULL, "its publication too"},
+	{"state", OPT_STATE, FOR_DROP, NULL,
+	"not the slot, but the state record about it"},
 	{"keys", OPT_KEYS, 0, NULL, "list the keys of the config file"},
 	{"help", 'h', 0, NULL, "show this"},
 	{"version", 'V', 0, NULL, "show the version"},
@@ -147,7 +152,7 @@ static enum exit_status
 command_init(const struct config *cfg, struct args *args)
 {
 	(void) args;
-	return setup_init(cfg);
+	return setup_init(cfg, false);
 }
 
 static enum exit_status
@@ -155,7 +160,7 @@ command_run(const struct config *cfg, struct args *args)
 {
 	if (args->init)
 	{
-		enum exit_status status = setup_init(cfg);
+		enum exit_status status = setup_init(cfg, true);
 
 		if (status != EXIT_ASKED)
 			return status;
@@ -178,6 +183,8 @@ command_status(const struct config *cfg, struct args *args)
 static enum exit_status
 command_drop(const struct config *cfg, struct args *args)
 {
+	if (args->state)
+		return earlier_drop(cfg);
 	return setup_drop(cfg, args->yes, args->publication);
 }
 
@@ -211,6 +218,8 @@ take_switch(struct args *args, const struct command *command, int value)
 			return args->yes = true;
 		case OPT_PUBLICATION:
 			return args->publication = true;
+		case OPT_STATE:
+			return args->state = true;
 		case OPT_JSON:
 			return args->json = true;
 		case OPT_TABLES:

@@ -72,6 +72,8 @@ static const struct option options[] = {
 	"of a created topic; -1: the broker's default"},
 	{"wal2kafka", "max_in_flight", OPTION_SIZE, AT(max_in_flight), "32MB",
 	1024 * KB, 4 * KB * KB * KB, NULL, "bytes sent and not acknowledged"},
+	{"wal2kafka", "state", OPTION_TEXT, AT(state), "", 0, 0, "TOPIC|none",
+	"topic of the state record; empty: [topic_prefix.]wal2kafka.state"},
 	{"wal2kafka", "shutdown_timeout", OPTION_INT, AT(shutdown_timeout), "30",
 	0, 86400, NULL, "seconds to drain when asked to stop"},
 	{"wal2kafka", "release_after", OPTION_INT, AT(release_after), "10",

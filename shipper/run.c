@@ -23,6 +23,7 @@
 #include "clock.h"
 #include "cursor.h"
 #include "feedback.h"
+#include "keeper.h"
 #include "ledger.h"
 #include "log.h"
 #include "mem.h"
@@ -37,6 +38,7 @@
 #define RECORDS_MAX			65536	/* bounds what librdkafka holds of each */
 #define STATISTICS_MS		60000
 #define STALLED_MS			5000	/* nothing acknowledged for so long */
+#define STATE_AGAIN_MS		1000	/* Kafka, or a standby, is to be asked */
 #define ABANDON_MS			5000	/* at the end, for threads to let go */
 
 struct run
@@ -50,6 +52,7 @@ struct run
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
 
+	struct keeper *keeper;		/* owned */
 	struct retry retry;
 	struct feedback feedback;
 	uint64_t	last_outstanding;
@@ -80,6 +83,11 @@ static void heed_question(struct run *run);
 static void advance(struct run *run);
 static void confirm(struct run *run);
 static lsn_t confirmable(const struct run *run);
+static lsn_t delivered_up_to(const struct run *run);
+static void keep_state(struct run *run);
+static struct keeper_facts facts(const struct run *run);
+static bool admitted(struct run *run);
+static bool heed_options(struct run *run);
 static uint64_t outstanding(const struct run *run);
 static void watch_progress(struct run *run);
 static void mend(struct run *run);
@@ -93,6 +101,7 @@ static void drop_sink(struct run *run);
 static void begin_stop(struct run *run, enum exit_status status);
 static void leave(struct run *run, enum exit_status status);
 static void stop_gently(struct run *run);
+static bool state_is_final(struct run *run);
 static void statistics(struct run *run);
 static void finish(struct run *run);
 
@@ -116,7 +125,8 @@ run(const struct config *config)
 	run->stream = stream_init(config, sink_max_record(config), &stop_asked);
 	run->statistics_at = clock_ms() + STATISTICS_MS;
 	run->monitor = monitor_open(config, signal_pipe[1]);
-	if (run->monitor == NULL || !reopen_sink(run))
+	run->keeper = keeper_open(config, &stop_asked);
+	if (run->monitor == NULL || run->keeper == NULL || !reopen_sink(run))
 		leave(run, EXIT_USAGE);
 
 	while (!run->done)
@@ -124,6 +134,7 @@ run(const struct config *config)
 		serve_sink(run);
 		receive(run);
 		advance(run);
+		keep_state(run);
 		confirm(run);
 		watch_progress(run);
 		mend(run);
@@ -174,9 +185,10 @@ catch_signals(void)
 static void
 wait_for_events(struct run *run)
 {
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{signal_pipe[0], POLLIN, 0},
 		{stream_fd(run->stream), 0, 0},
+		{-1, 0, 0},
 		{-1, 0, 0},
 	};
 	char		bytes[16];
@@ -189,8 +201,9 @@ wait_for_events(struct run *run)
 		fds[1].fd = -1;
 	if (run->sink != NULL)
 		run->sink->ops->poll_fd(run->sink, &fds[2]);
+	keeper_poll_fd(run->keeper, &fds[3]);
 
-	if (poll(fds, 3, next_timeout(run)) <= 0)
+	if (poll(fds, 4, next_timeout(run)) <= 0)
 		return;
 	while (read(signal_pipe[0], bytes, sizeof(bytes)) > 0)
 		continue;
@@ -206,6 +219,7 @@ next_timeout(const struct run *run)
 	int64_t		now = clock_ms();
 	int64_t		next = now + MONITOR_TURN_MS;
 	int			sink_ms = -1;
+	int			keeper_ms = keeper_timeout(run->keeper);
 
 	if (stream_is_open(run->stream))
 	{
@@ -224,6 +238,8 @@ next_timeout(const struct run *run)
 		sink_ms = run->sink->ops->timeout(run->sink);
 	if (sink_ms >= 0 && now + sink_ms < next)
 		next = now + sink_ms;
+	if (keeper_ms >= 0 && now + keeper_ms < next)
+		next = now + keeper_ms;
 	return next > now ? (int) (next - now) : 0;
 }
 
@@ -292,7 +308,7 @@ receive_one(struct run *run)
 				run->progress_at = clock_ms();
 			if (cursor_begin(&run->cursor, message.buffer, message.size,
 							 message.frame, message.frame_size))
-				return true;
+				return heed_options(run);
 			metrics.restarts[RESTART_FRAME]++;
 			restart_all(run);
 			return false;
@@ -319,7 +335,9 @@ static void
 heed_question(struct run *run)
 {
 	if (!feedback_asked(&run->feedback) || !ledger_is_empty(&run->ledger) ||
-		confirmable(run) != run->feedback.confirmed)
+		confirmable(run) != run->feedback.confirmed ||
+		(confirmable(run) != delivered_up_to(run) &&
+		 keeper_delay(run->keeper) < run->config->release_after * 1000))
 		return;
 	log_info("the server is stopping: letting go of it");
 	stream_close(run->stream);
@@ -329,7 +347,8 @@ heed_question(struct run *run)
 static void
 advance(struct run *run)
 {
-	if (run->sink == NULL || run->abandoning || run->done)
+	if (run->sink == NULL || run->abandoning || run->done ||
+		keeper_holds(run->keeper))
 		return;
 	if (cursor_advance(&run->cursor) == CURSOR_BROKEN)
 	{
@@ -348,10 +367,48 @@ confirm(struct run *run)
 		lose_stream(run);
 }
 
+/* Delivered, and on record. */
 static lsn_t
 confirmable(const struct run *run)
 {
+	return keeper_bound(run->keeper, delivered_up_to(run));
+}
+
+static lsn_t
+delivered_up_to(const struct run *run)
+{
 	return run->ledger.confirmable;
+}
+
+static struct keeper_facts
+facts(const struct run *run)
+{
+	return (struct keeper_facts) {
+		.confirmable = delivered_up_to(run),
+		.delivered = run->ledger.acked,
+		.sent = run->ledger.sent,
+		.wanted = run->feedback.wanted,
+	};
+}
+
+static void
+keep_state(struct run *run)
+{
+	struct keeper_facts now = facts(run);
+
+	if (!run->done && keeper_serve(run->keeper, &now) == KEEPER_PERSON)
+		leave(run, EXIT_PERSON);
+}
+
+/* What the frame at the cursor told; no record of it was sent yet. */
+static bool
+heed_options(struct run *run)
+{
+	if (!run->cursor.frame.first ||
+		keeper_fingerprint(run->keeper, run->cursor.fingerprint) == KEEPER_GO)
+		return true;
+	leave(run, EXIT_PERSON);
+	return false;
 }
 
 /* Deliveries; while the cursor holds a frame the ledger counts one more. */
@@ -459,6 +516,8 @@ start_stream(struct run *run, const char *routes)
 	left_at = stream_left_at(run->stream);
 	if (left_at != LSN_INVALID)
 		claim_cut(&run->claim, left_at);
+	if (!admitted(run))
+		return;
 	start = run->ledger.confirmable;
 	cursor_connect(&run->cursor);
 	if (!stream_start(run->stream, start, routes, run->retry.careful))
@@ -479,6 +538,31 @@ start_stream(struct run *run, const char *routes)
 	retry_opened(&run->retry, confirmable(run));
 	feedback_restart(&run->feedback);
 	run->progress_at = clock_ms();
+}
+
+/* Whether the state record knows nothing against this server and slot. */
+static bool
+admitted(struct run *run)
+{
+	switch (keeper_admit(run->keeper, run->stream))
+	{
+		case KEEPER_GO:
+			return true;
+		case KEEPER_BUSY:
+			heed_claim(run, CLAIM_TAKEN);
+			break;
+		case KEEPER_LATER:
+			stream_close(run->stream);
+			retry_at_once(&run->retry, clock_ms() + STATE_AGAIN_MS);
+			break;
+		case KEEPER_LOST:
+			lose_stream(run);
+			break;
+		case KEEPER_PERSON:
+			leave(run, EXIT_PERSON);
+			break;
+	}
+	return false;
 }
 
 /* Anything but a grant: no stream now. */
@@ -538,7 +622,7 @@ restart_all(struct run *run)
 	if (run->abandoning || run->done)
 		return;
 	if (stream_is_open(run->stream))
-		stream_confirm(run->stream, run->ledger.confirmable);
+		stream_confirm(run->stream, confirmable(run));
 	stream_close(run->stream);
 	drop_sink(run);
 	retry_plan(&run->retry, 0);
@@ -585,7 +669,8 @@ stop_gently(struct run *run)
 		begin_stop(run, EXIT_ASKED);
 	if (!run->stopping || run->done)
 		return;
-	if (ledger_is_empty(&run->ledger) || run->abandoning)
+	if (run->abandoning || (ledger_is_empty(&run->ledger) &&
+							state_is_final(run)))
 		leave(run, run->stop_status);
 	else if (clock_ms() >= run->stop_deadline)
 	{
@@ -594,6 +679,16 @@ stop_gently(struct run *run)
 					run->config->shutdown_timeout);
 		leave(run, run->stop_status);
 	}
+}
+
+/* The record comes before the last confirmation. */
+static bool
+state_is_final(struct run *run)
+{
+	struct keeper_facts last = facts(run);
+
+	return keeper_finish(run->keeper, &last) ||
+		clock_ms() >= run->stop_deadline;
 }
 
 static void
@@ -644,6 +739,7 @@ finish(struct run *run)
 		stream_finish(run->stream);
 	stream_free(run->stream);
 	claim_free(&run->claim);
+	keeper_close(run->keeper);
 	if (run->sink != NULL)
 	{
 		run->sink->ops->abandon(run->sink);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "earlier.h"
 #include "log.h"
 #include "mem.h"
 #include "names.h"
@@ -152,9 +153,12 @@ create_slot(struct server *server, const char *name)
 	return EXIT_ASKED;
 }
 
+/* A start must not make a slot anew that vanished: see earlier_vanished(). */
 static enum exit_status
-init_slot(struct server *server, const char *name)
+init_slot(struct server *server, const struct config *cfg, bool start)
 {
+	const char *name = cfg->slot;
+	enum exit_status status = EXIT_ASKED;
 	struct slot slot;
 	char	   *remedy = NULL;
 	char	   *fault = NULL;
@@ -166,8 +170,16 @@ init_slot(struct server *server, const char *name)
 	if (exists)
 		fault = slot_fault(&slot, name, server, &remedy);
 	slot_free(&slot);
+	if (!exists && start)
+		status = earlier_vanished(cfg);
+	if (!exists && status == EXIT_ASKED)
+	{
+		status = create_slot(server, name);
+		if (status == EXIT_ASKED && !start)
+			earlier_forget(cfg);
+	}
 	if (!exists)
-		return create_slot(server, name);
+		return status;
 	if (fault == NULL)
 	{
 		log_info("replication slot \"%s\" is there already", name);
@@ -178,7 +190,7 @@ init_slot(struct server *server, const char *name)
 }
 
 enum exit_status
-setup_init(const struct config *cfg)
+setup_init(const struct config *cfg, bool start)
 {
 	enum exit_status status;
 	struct server *server = server_open(cfg, &status);
@@ -186,7 +198,7 @@ setup_init(const struct config *cfg)
 	if (server == NULL)
 		return status;
 	if ((status = init_publications(server, cfg)) == EXIT_ASKED)
-		status = init_slot(server, cfg->slot);
+		status = init_slot(server, cfg, start);
 	server_close(server);
 	return status;
 }
@@ -218,8 +230,9 @@ may_drop(struct server *server, const char *name, const struct slot *slot)
 }
 
 static enum exit_status
-drop_slot(struct server *server, const char *name, bool yes)
+drop_slot(struct server *server, const struct config *cfg, bool yes)
 {
+	const char *name = cfg->slot;
 	struct slot slot;
 	struct rows *rows;
 	enum exit_status status = EXIT_ASKED;
@@ -247,7 +260,10 @@ drop_slot(struct server *server, const char *name, bool yes)
 		if (rows == NULL)
 			status = server_status(server);
 		else
+		{
 			log_info("replication slot \"%s\" dropped", name);
+			earlier_forget(cfg);
+		}
 		rows_free(rows);
 	}
 	slot_free(&slot);
@@ -275,7 +291,7 @@ setup_drop(const struct config *cfg, bool yes, bool publication)
 
 	if (server == NULL)
 		return status;
-	status = drop_slot(server, cfg->slot, yes);
+	status = drop_slot(server, cfg, yes);
 	if (status == EXIT_ASKED && publication && yes)
 		status = drop_publications(server, cfg);
 	server_close(server);

@@ -13,7 +13,7 @@
  * Makes what is missing, publication first, because the slot's changes are
  * judged by the catalog at their own time.  Changes nothing that exists.
  */
-extern enum exit_status setup_init(const struct config *cfg);
+extern enum exit_status setup_init(const struct config *cfg, bool start);
 
 /* Drops the slot, and the publications if asked to. */
 extern enum exit_status setup_drop(const struct config *cfg, bool yes,

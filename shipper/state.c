@@ -61,6 +61,7 @@ state_encode(const struct state *state)
 		snprintf(text, sizeof(text), "%016" PRIx64, state->fingerprint);
 		json_object_set_new(object, "fingerprint", json_string(text));
 	}
+	json_object_set_new(object, "stopped", json_boolean(state->stopped));
 	json_object_set_new(object, "clean", json_boolean(state->clean));
 	json_object_set_new(object, "program", json_string(WAL2KAFKA_VERSION));
 	write_now(object);
@@ -136,7 +137,9 @@ read_fields(struct reader *reader, struct state *state)
 	state->delivered = read_position(reader, "delivered");
 	state->sent = read_position(reader, "sent");
 	read_fingerprint(reader, state);
-	state->clean = json_is_true(take(reader, "clean", JSON_TRUE));
+	state->stopped = json_is_true(take(reader, "stopped", JSON_TRUE));
+	state->clean = json_is_true(take(reader, "clean", JSON_TRUE)) &&
+		state->stopped;
 	read_text(reader, "program", state->program, sizeof(state->program),
 			  false);
 	if (json_object_get(reader->object, "written") != NULL)

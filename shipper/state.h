@@ -35,8 +35,9 @@ struct state
 	struct position sent;		/* last that may be; >= delivered */
 	bool		has_fingerprint;
 	uint64_t	fingerprint;	/* of the plugin's options, from its frames */
-	bool		clean;			/* nothing was sent after this record, and no
-								 * transaction is in the sink by half */
+	bool		stopped;		/* the run has ended in order: nothing was sent
+								 * after this record, by this run or before */
+	bool		clean;			/* and no transaction is in the sink by half */
 	char		program[STATE_PROGRAM_SIZE];	/* version that wrote it */
 	char		written[STATE_WRITTEN_SIZE];	/* when, for people; or "" */
 };

@@ -25,6 +25,7 @@
 #include "pgerror.h"
 #include "ready.h"
 #include "replcommand.h"
+#include "standing.h"
 
 #define FINISH_SECONDS		3
 #define SERVER_EPOCH_SECONDS 946684800	/* 2000-01-01 in Unix time */
@@ -125,6 +126,21 @@ stream_start(struct stream *stream, lsn_t start, const char *routes,
 	ready_set(READY_SERVER, false);
 	ready_set(READY_STANDBY, false);
 	return true;
+}
+
+bool
+stream_standing(struct stream *stream, struct standing *standing)
+{
+	return standing_read(stream->conn, stream->config->slot, stream->stop,
+						 &stream->reaction, standing);
+}
+
+bool
+stream_find_fork(struct stream *stream, uint32_t timeline,
+				 struct standing *standing)
+{
+	return standing_find_fork(stream->conn, timeline, stream->stop,
+							  &stream->reaction, standing);
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "lsn.h"
 #include "reaction.h"
 
+struct standing;
 struct stream;
 
 enum stream_event
@@ -69,6 +70,11 @@ extern int	stream_process(const struct stream *stream);
  */
 extern bool stream_start(struct stream *stream, lsn_t start,
 						 const char *routes, bool careful);
+
+/* Between the two: where it stands, see standing.h. */
+extern bool stream_standing(struct stream *stream, struct standing *standing);
+extern bool stream_find_fork(struct stream *stream, uint32_t timeline,
+							 struct standing *standing);
 
 extern bool stream_is_open(const struct stream *stream);
 

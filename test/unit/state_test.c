@@ -10,7 +10,7 @@
 #define GOOD \
 	"{\"format\":1,\"slot\":\"s\",\"system_identifier\":\"7\"," \
 	"\"timeline\":3,\"confirmed\":\"1/2A\",\"delivered\":\"1/29/4\"," \
-	"\"sent\":\"1/29/5\",\"clean\":true,\"program\":\"0.1\"}"
+	"\"sent\":\"1/29/5\",\"stopped\":true,\"clean\":true,\"program\":\"0.1\"}"
 
 static const struct state sample = {
 	.system = "18446744073709551615",
@@ -21,6 +21,7 @@ static const struct state sample = {
 	.sent = {0xFFFFFFFFFFFFFFFF, 18446744073709551615u},
 	.has_fingerprint = true,
 	.fingerprint = 0x00000000deadbeef,
+	.stopped = true,
 	.clean = true,
 };
 
@@ -46,7 +47,8 @@ same(const struct state *a, const struct state *b)
 		a->sent.commit == b->sent.commit &&
 		a->sent.ordinal == b->sent.ordinal &&
 		a->has_fingerprint == b->has_fingerprint &&
-		a->fingerprint == b->fingerprint && a->clean == b->clean;
+		a->fingerprint == b->fingerprint && a->clean == b->clean &&
+		a->stopped == b->stopped;
 }
 
 static void
@@ -80,7 +82,8 @@ test_good(void)
 	   !state.has_fingerprint && state.clean, "for what it says");
 	ok(parses(" {\"format\":1,\"slot\":\"s\",\"system_identifier\":\"7\","
 			  "\"timeline\":3,\"confirmed\":\"00000001/0000002A\","
-			  "\"delivered\":\"0/0/0\",\"sent\":\"0/0/0\",\"clean\":false,"
+			  "\"delivered\":\"0/0/0\",\"sent\":\"0/0/0\",\"stopped\":true,"
+			  "\"clean\":false,"
 			  "\"program\":\"\",\"more\":[{}]} ", &state),
 	   "what a later program adds does not matter");
 }
@@ -115,6 +118,7 @@ test_bad(void)
 		{"\"1/29/4\"", "\"\""},
 		{"\"1/29/4\"", "\"1/29/99999999999999999999\""},
 		{"\"1/29/4\"", "\"00000000000000000000000000000000000001/29/4\""},
+		{"\"stopped\":true", "\"stopped\":1"},
 		{"\"clean\":true", "\"clean\":1"},
 		{"\"clean\":true", "\"clean\":null"},
 		{"\"clean\":true", "\"clean\":true,\"fingerprint\":\"x\""},

@@ -59,12 +59,16 @@ sub config_text
 		? ('bootstrap.servers' => $self->{kafka}->brokers)
 		: (),
 		%{ $self->{broker} || {} });
+	# the mock can neither create a compacted topic nor say that one is
+	my %options = (
+		$self->{kafka} && $self->{kafka}->is_mock ? (state => 'none') : (),
+		%{ $self->{options} || {} });
 	my $routes = $self->{routes} || {};
 
 	return
 		section('postgres', %postgres)
 	  . section('kafka', %kafka)
-	  . section('wal2kafka', %{ $self->{options} || {} })
+	  . section('wal2kafka', %options)
 	  . join('',
 		map { section("route $_", %{ $routes->{$_} }) } sort keys %$routes);
 }

@@ -1,0 +1,477 @@
+/*
+ * keeper.c
+ *		Keeps the state record up to date, and holds the slot to it.
+ */
+#include "keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "metrics.h"
+#include "standing.h"
+#include "state_judge.h"
+#include "store.h"
+
+#define INTERVAL_MS		1000	/* between two records, on the average */
+#define BURST_MS		10000	/* so many of these may go ahead of it */
+#define AGAIN_MS		2000	/* after a record could not be written */
+#define COMPLAIN_MS		60000
+
+struct keeper
+{
+	const struct config *config;	/* borrowed */
+	struct store *store;		/* owned; NULL: no record is kept */
+	struct standing standing;	/* of the last server that was admitted */
+	bool		admitted;
+	bool		known;			/* "stored" is what the store holds */
+	struct state stored;
+	struct state next;			/* while writing */
+	bool		writing;
+	bool		worked;			/* one was written */
+
+	bool		has_fingerprint;	/* of this run */
+	uint64_t	fingerprint;
+	lsn_t		unsure;			/* up to here a run that ended in the middle
+								 * may have sent; LSN_INVALID: it did not */
+
+	int64_t		paid_until;		/* ms; each record costs INTERVAL_MS */
+	int64_t		retry_at;		/* ms; after a failure */
+	int64_t		complained_at;	/* ms; 0: never */
+	int64_t		behind_since;	/* ms; 0: not in the way */
+	int64_t		finish_by;		/* ms; 0: not finishing */
+};
+
+static enum keeper_answer compare(struct keeper *keeper,
+								  struct stream *stream,
+								  const struct standing *standing);
+static enum keeper_answer judge_found(struct keeper *keeper,
+									  struct stream *stream,
+									  const struct state *found,
+									  struct standing *standing);
+static void adopt(struct keeper *keeper, const struct state *found,
+				  const struct standing *standing);
+static enum keeper_answer tell(enum judgement judgement,
+							   struct judgement_words *words);
+static enum keeper_answer drain(struct keeper *keeper);
+static enum keeper_answer write_failed(struct keeper *keeper);
+static void compose(const struct keeper *keeper,
+					const struct keeper_facts *facts, bool last,
+					struct state *state);
+static struct position later(struct position a, struct position b);
+static bool differs(const struct keeper *keeper, const struct state *state);
+static bool must_begin(const struct keeper *keeper);
+static void begin_writing(struct keeper *keeper, const struct state *state);
+
+struct keeper *
+keeper_open(const struct config *config, const volatile sig_atomic_t *stop)
+{
+	struct keeper *keeper = mem_zalloc(sizeof(*keeper));
+	bool		failed;
+
+	keeper->config = config;
+	keeper->store = store_open(config, stop, &failed);
+	if (failed)
+	{
+		free(keeper);
+		return NULL;
+	}
+	if (keeper->store == NULL)
+		log_info("no state record is kept: a slot that was moved or made "
+				 "anew, another server or one that was restored, and changed "
+				 "settings cannot be noticed at the next start");
+	return keeper;
+}
+
+/*
+ * The slot's position is read before the record: another program could
+ * otherwise write and confirm in between.  While one has the slot, its record
+ * is about to change.
+ */
+enum keeper_answer
+keeper_admit(struct keeper *keeper, struct stream *stream)
+{
+	struct standing standing;
+
+	if (keeper->store == NULL)
+		return KEEPER_GO;
+	keeper->admitted = false;
+	if (!stream_standing(stream, &standing))
+		return KEEPER_LOST;
+	return standing.active ? KEEPER_BUSY :
+		compare(keeper, stream, &standing);
+}
+
+enum keeper_answer
+keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
+{
+	struct judgement_words words;
+	enum judgement judgement;
+
+	if (keeper->store == NULL)
+		return KEEPER_GO;
+	if (keeper->known && !keeper->has_fingerprint)
+	{
+		judgement = state_judge_fingerprint(&keeper->stored, fingerprint,
+											&words);
+		if (tell(judgement, &words) != KEEPER_GO)
+			return KEEPER_PERSON;
+	}
+	keeper->has_fingerprint = true;
+	keeper->fingerprint = fingerprint;
+	return KEEPER_GO;
+}
+
+bool
+keeper_holds(const struct keeper *keeper)
+{
+	return keeper->store != NULL && must_begin(keeper);
+}
+
+enum keeper_answer
+keeper_serve(struct keeper *keeper, const struct keeper_facts *facts)
+{
+	int64_t		now = clock_ms();
+	enum keeper_answer answer;
+	struct state state;
+
+	if (keeper->store == NULL)
+		return KEEPER_GO;
+	answer = drain(keeper);
+	if (!keeper->admitted || answer != KEEPER_GO)
+		return answer;
+
+	if (keeper_bound(keeper, facts->confirmable) == facts->confirmable)
+		keeper->behind_since = 0;
+	else if (keeper->behind_since == 0)
+		keeper->behind_since = now;
+
+	if (keeper->writing || keeper->finish_by != 0 ||
+		now < keeper->retry_at ||
+		(now < keeper->paid_until - BURST_MS && !facts->wanted &&
+		 !must_begin(keeper)))
+		return KEEPER_GO;
+	compose(keeper, facts, false, &state);
+	if (differs(keeper, &state))
+		begin_writing(keeper, &state);
+	return KEEPER_GO;
+}
+
+lsn_t
+keeper_bound(const struct keeper *keeper, lsn_t confirmable)
+{
+	if (keeper->store == NULL)
+		return confirmable;
+	if (!keeper->known || !keeper->admitted)
+		return LSN_INVALID;
+	return confirmable < keeper->stored.confirmed ? confirmable :
+		keeper->stored.confirmed;
+}
+
+int64_t
+keeper_delay(const struct keeper *keeper)
+{
+	return keeper->behind_since > 0 ? clock_ms() - keeper->behind_since : 0;
+}
+
+bool
+keeper_finish(struct keeper *keeper, const struct keeper_facts *facts)
+{
+	int64_t		now = clock_ms();
+	struct state state;
+
+	if (keeper->store == NULL || !keeper->admitted)
+		return true;
+	if (keeper->finish_by == 0)
+		keeper->finish_by = now + (keeper->config->release_after > 0 ?
+									keeper->config->release_after : 1) * 1000;
+	drain(keeper);
+	compose(keeper, facts, true, &state);
+	if (!keeper->writing && !differs(keeper, &state))
+		return true;
+	if (now >= keeper->finish_by)
+	{
+		log_warning("could not write the state record to %s within %d s",
+					store_where(keeper->store),
+					keeper->config->release_after);
+		return true;
+	}
+	if (!keeper->writing && now >= keeper->retry_at)
+		begin_writing(keeper, &state);
+	return false;
+}
+
+void
+keeper_poll_fd(const struct keeper *keeper, struct pollfd *fd)
+{
+	*fd = (struct pollfd) {-1, 0, 0};
+	if (keeper->store != NULL)
+		store_poll_fd(keeper->store, fd);
+}
+
+int
+keeper_timeout(const struct keeper *keeper)
+{
+	int64_t		at = keeper->paid_until - BURST_MS;
+
+	if (keeper->store == NULL || keeper->writing ||
+		(keeper->behind_since == 0 && keeper->finish_by == 0 &&
+		 !must_begin(keeper)))
+		return -1;
+	if (keeper->retry_at > at || keeper->finish_by != 0)
+		at = keeper->retry_at;
+	at -= clock_ms();
+	return at > 0 ? (int) at : 0;
+}
+
+void
+keeper_close(struct keeper *keeper)
+{
+	if (keeper == NULL)
+		return;
+	store_close(keeper->store);
+	free(keeper);
+}
+
+/* What this process knows is enough for a slot that did not move on. */
+static enum keeper_answer
+compare(struct keeper *keeper, struct stream *stream,
+		const struct standing *standing)
+{
+	struct standing now = *standing;
+	enum keeper_answer answer = KEEPER_PERSON;
+	struct state found;
+
+	if (keeper->writing)
+		return KEEPER_LATER;	/* of the last connection; it ends soon */
+	if (keeper->known && keeper->worked &&
+		strcmp(now.system, keeper->stored.system) == 0 &&
+		now.timeline == keeper->stored.timeline &&
+		now.slot <= keeper->stored.confirmed)
+	{
+		keeper->admitted = true;
+		return KEEPER_GO;
+	}
+	switch (store_read(keeper->store, &found, true))
+	{
+		case STORE_FOUND:
+			answer = judge_found(keeper, stream, &found, &now);
+			if (answer == KEEPER_GO)
+				adopt(keeper, &found, &now);
+			break;
+		case STORE_NONE:
+			log_info("there is no state record of slot \"%s\" in %s yet",
+					 keeper->config->slot, store_where(keeper->store));
+			adopt(keeper, NULL, &now);
+			return KEEPER_GO;
+		case STORE_LATER:
+			answer = KEEPER_LATER;
+			break;
+		case STORE_PERSON:
+			break;
+	}
+	return answer;
+}
+
+static enum keeper_answer
+judge_found(struct keeper *keeper, struct stream *stream,
+			const struct state *found, struct standing *standing)
+{
+	struct judgement_words words;
+	enum judgement judgement;
+
+	if (!keeper->worked)
+		log_info("state record in %s: delivered up to " LSN_FORMAT
+				 ", timeline %u, %s", store_where(keeper->store),
+				 LSN_ARGS(found->confirmed), found->timeline,
+				 found->clean ? "stopped cleanly" : found->stopped ?
+				 "stopped inside a transaction" : "not stopped in order");
+	if (strcmp(found->system, standing->system) == 0 &&
+		!stream_find_fork(stream, found->timeline, standing))
+		return KEEPER_LOST;
+	judgement = state_judge(found, standing, store_where(keeper->store),
+							&words);
+	return tell(judgement, &words);
+}
+
+/* NULL: what the store holds is nothing. */
+static void
+adopt(struct keeper *keeper, const struct state *found,
+	  const struct standing *standing)
+{
+	struct state *stored = &keeper->stored;
+
+	keeper->standing = *standing;
+	keeper->admitted = true;
+	keeper->known = found != NULL;
+	keeper->unsure = LSN_INVALID;
+	if (found == NULL)
+	{
+		*stored = (struct state) {.confirmed = standing->slot};
+		return;
+	}
+	*stored = *found;
+	if (!found->stopped)
+		keeper->unsure = standing->end;
+	/* what lies behind the fork was of another history */
+	if (found->timeline < standing->timeline &&
+		standing->fork != LSN_INVALID && stored->confirmed > standing->fork)
+		stored->confirmed = standing->fork > standing->slot ?
+			standing->fork : standing->slot;
+}
+
+/* Logs the words and frees them. */
+static enum keeper_answer
+tell(enum judgement judgement, struct judgement_words *words)
+{
+	if (words->what != NULL && judgement == JUDGEMENT_REFUSE)
+		log_error("%s", words->what);
+	else if (words->what != NULL)
+		log_warning("%s", words->what);
+	if (words->how != NULL)
+		log_hint("%s", words->how);
+	free(words->what);
+	free(words->how);
+	switch (judgement)
+	{
+		case JUDGEMENT_GO:
+			return KEEPER_GO;
+		case JUDGEMENT_WAIT:
+			return KEEPER_LATER;
+		case JUDGEMENT_REFUSE:
+			break;
+	}
+	return KEEPER_PERSON;
+}
+
+static enum keeper_answer
+drain(struct keeper *keeper)
+{
+	switch (store_drain(keeper->store))
+	{
+		case STORE_IDLE:
+		case STORE_WRITING:
+			return KEEPER_GO;
+		case STORE_WRITTEN:
+			keeper->stored = keeper->next;
+			keeper->known = keeper->worked = true;
+			keeper->writing = false;
+			metrics.state_writes++;
+			metrics.state_written_at = metrics_now();
+			if (keeper->complained_at > 0)
+				log_info("the state record is written again");
+			keeper->complained_at = 0;
+			return KEEPER_GO;
+		case STORE_FAILED:
+			break;
+	}
+	keeper->writing = false;
+	keeper->retry_at = clock_ms() + AGAIN_MS;
+	return write_failed(keeper);
+}
+
+/*
+ * At the start it is a matter of rights, for a person.  Later records go on
+ * and are delivered; only the slot stays where it is, and keeps its WAL.
+ */
+static enum keeper_answer
+write_failed(struct keeper *keeper)
+{
+	int64_t		now = clock_ms();
+	bool		person;
+	const char *error = store_error(keeper->store, &person);
+
+	if (person && !keeper->worked)
+	{
+		log_error("could not write the state record to %s: %s",
+				  store_where(keeper->store), error);
+		log_hint("Allow the shipper's principal WRITE there; or do without "
+				 "(state = none): see wal2kafka(1) for what cannot be noticed "
+				 "then.");
+		return KEEPER_PERSON;
+	}
+	if (keeper->complained_at == 0 ||
+		now - keeper->complained_at >= COMPLAIN_MS)
+	{
+		log_warning("could not write the state record to %s: %s; records are "
+					"sent, and the slot is not confirmed until it can be",
+					store_where(keeper->store), error);
+		keeper->complained_at = now;
+	}
+	return KEEPER_GO;
+}
+
+/* "last": nothing more is sent, whatever is delivered by now. */
+static void
+compose(const struct keeper *keeper, const struct keeper_facts *facts,
+		bool last, struct state *state)
+{
+	*state = keeper->stored;
+	strcpy(state->system, keeper->standing.system);
+	strcpy(state->slot, keeper->config->slot);
+	state->timeline = keeper->standing.timeline;
+	if (facts->confirmable > state->confirmed)
+		state->confirmed = facts->confirmable;
+	state->delivered = later(state->delivered, facts->delivered);
+	state->sent = later(state->sent, facts->sent);
+	if (keeper->has_fingerprint)
+	{
+		state->has_fingerprint = true;
+		state->fingerprint = keeper->fingerprint;
+		state->stopped = state->clean = false;
+	}
+	if (last)
+	{
+		state->stopped = keeper->unsure == LSN_INVALID ||
+			facts->confirmable >= keeper->unsure;
+		state->clean = state->stopped &&
+			state->sent.commit < state->confirmed &&
+			!position_is_after(state->sent, state->delivered);
+	}
+}
+
+static struct position
+later(struct position a, struct position b)
+{
+	return position_is_after(a, b) ? a : b;
+}
+
+/* A position alone is worth no record. */
+static bool
+differs(const struct keeper *keeper, const struct state *state)
+{
+	const struct state *stored = &keeper->stored;
+
+	return !keeper->known || state->confirmed != stored->confirmed ||
+		state->timeline != stored->timeline ||
+		state->stopped != stored->stopped || state->clean != stored->clean ||
+		state->has_fingerprint != stored->has_fingerprint ||
+		state->fingerprint != stored->fingerprint;
+}
+
+/* Records are about to be sent that the record on file knows nothing of. */
+static bool
+must_begin(const struct keeper *keeper)
+{
+	return keeper->has_fingerprint &&
+		(!keeper->known || keeper->stored.stopped ||
+		 !keeper->stored.has_fingerprint ||
+		 keeper->stored.fingerprint != keeper->fingerprint);
+}
+
+static void
+begin_writing(struct keeper *keeper, const struct state *state)
+{
+	int64_t		now = clock_ms();
+	char	   *text = state_encode(state);
+
+	keeper->next = *state;
+	keeper->writing = true;
+	keeper->paid_until = (keeper->paid_until > now ? keeper->paid_until :
+						  now) + INTERVAL_MS;
+	store_write(keeper->store, text);
+	free(text);
+	drain(keeper);				/* a file is written by now */
+}

@@ -1,0 +1,41 @@
+/*
+ * state_judge.h
+ *		What the state record says about the server that is about to be read.
+ *
+ * Decides, and words it; no I/O.
+ */
+#ifndef STATE_JUDGE_H
+#define STATE_JUDGE_H
+
+#include "standing.h"
+#include "state.h"
+
+enum judgement
+{
+	JUDGEMENT_GO,
+	JUDGEMENT_WAIT,				/* a standby that lags */
+	JUDGEMENT_REFUSE,			/* needs a person */
+};
+
+/* What to say, each to be freed; NULL: nothing. */
+struct judgement_words
+{
+	char	   *what;
+	char	   *how;
+};
+
+/*
+ * "where" names the place of the record for messages.  What is worth knowing
+ * is said with JUDGEMENT_GO too, without a remedy.
+ */
+extern enum judgement state_judge(const struct state *stored,
+								  const struct standing *now,
+								  const char *where,
+								  struct judgement_words *words);
+
+/* The same of the plugin's options, as its first frame tells them. */
+extern enum judgement state_judge_fingerprint(const struct state *stored,
+											  uint64_t fingerprint,
+											  struct judgement_words *words);
+
+#endif							/* STATE_JUDGE_H */
