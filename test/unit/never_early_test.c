@@ -16,6 +16,10 @@
  *
  * In the end everything is stored, and first occurrences are in order.
  *
+ * Every other run is exactly once: what is stored counts when a transaction is
+ * committed, together with a position that the next sink reads back; nobody
+ * may hear of a commit, and nothing may be there twice.
+ *
  *		never_early_test [SEED [RUNS]]
  */
 #include <inttypes.h>
@@ -33,6 +37,7 @@
 #define STEPS		400
 #define PLACES		4			/* partitions of both topics */
 #define QUEUE		512
+#define ARRIVALS	(PLACES * TXNS * RECORDS)
 #define RUNS		4000
 
 /* What the server wrote. */
@@ -54,6 +59,20 @@ struct delivery
 	struct position position;
 	struct view key;			/* in the frame: must still be there */
 	int			frame;
+};
+
+/* One record in one place, in a transaction that may not be committed. */
+struct arrival
+{
+	struct position position;
+	int			place;
+};
+
+/* A position as Kafka keeps it. */
+struct place
+{
+	struct position delivered;
+	lsn_t		confirmed;
 };
 
 struct topic
@@ -87,10 +106,21 @@ static struct world
 	int			copies;
 	bool		copies_counted;
 
+	bool		once;
+	struct arrival arrived[ARRIVALS];	/* in the open transaction */
+	int			arrivals;
+	struct position produced;	/* by this sink, or what it began at */
+	struct ledger_entry *through;	/* what the transaction completes */
+	int			settled;		/* likewise, as a number of frames */
+	bool		closing;		/* takes no more */
+	struct place closed;		/* the position in the transaction */
+	struct place position;		/* the position in Kafka */
+
 	struct ledger ledger;
 	struct cursor cursor;
 	int			frames;			/* received by this process */
 	lsn_t		frame_safe[FRAMES];
+	int			released;		/* frames before it need no commit any more */
 	int			first_open;		/* frames before it are acknowledged */
 	lsn_t		confirmable;	/* as the model has it */
 	struct position sent;
@@ -118,6 +148,9 @@ free_buffer(void *buffer)
 	buffers--;
 	free(buffer);
 }
+
+static bool is_open_frame(int frame);
+static void break_sink(void);
 
 /* --- Kafka ----------------------------------------------------------- */
 
@@ -165,7 +198,7 @@ sink_send(struct sink *sink, const struct sink_record *records, size_t count)
 {
 	size_t		taken = 0;
 
-	for (; taken < count && dice(8) != 0; taken++)
+	for (; taken < count && !w.closing && dice(8) != 0; taken++)
 	{
 		const struct sink_record *record = &records[taken];
 		const struct topic *topic = record->topic;
@@ -176,6 +209,7 @@ sink_send(struct sink *sink, const struct sink_record *records, size_t count)
 					record);
 		else if (!send_copies(record))
 			break;
+		w.produced = record->position;
 		if (position_is_after(record->position, w.sent))
 			w.sent = record->position;
 	}
@@ -208,13 +242,28 @@ is_stored(const struct txn *txn, int record)
 	return (txn->stored[record] & wanted) == wanted;
 }
 
+/* There for all to see. */
+static void
+store(struct position position, int place)
+{
+	unsigned   *stored = &find_txn(position.commit)->stored[position.ordinal];
+
+	if ((*stored & 1u << place) == 0)
+	{
+		if (!position_is_after(position, w.last[place]))
+			blame("a first occurrence is out of order");
+		w.last[place] = position;
+	}
+	else if (w.once)
+		blame("a record is there twice");
+	*stored |= 1u << place;
+}
+
 /* The next record in line arrives; its bytes are looked at one last time. */
 static void
-store(int place, int at)
+arrive(int place, int at)
 {
 	const struct delivery *delivery = &w.queue[place][at];
-	struct txn *txn = find_txn(delivery->position.commit);
-	unsigned   *stored = &txn->stored[delivery->position.ordinal];
 	char		key[64];
 
 	snprintf(key, sizeof(key), "%" PRIu64 "/%" PRIu64,
@@ -222,13 +271,12 @@ store(int place, int at)
 	if (strlen(key) != delivery->key.len ||
 		memcmp(key, delivery->key.data, delivery->key.len) != 0)
 		blame("another record was sent");
-	if ((*stored & 1u << place) == 0)
-	{
-		if (!position_is_after(delivery->position, w.last[place]))
-			blame("a first occurrence is out of order");
-		w.last[place] = delivery->position;
-	}
-	*stored |= 1u << place;
+	if (!w.once)
+		store(delivery->position, place);
+	else if (w.arrivals == ARRIVALS)
+		blame("a transaction has more records than there are");
+	else
+		w.arrived[w.arrivals++] = (struct arrival) {delivery->position, place};
 }
 
 /* Some from the front of one partition, those of one frame in one step. */
@@ -240,7 +288,7 @@ acknowledge(void)
 	int			done = 0;
 
 	for (int i = 0; i < count; i++)
-		store(place, i);
+		arrive(place, i);
 	while (done < count)
 	{
 		struct ledger_entry *entry = w.queue[place][done].entry;
@@ -268,11 +316,60 @@ abandon(void)
 		int			arrived = dice(w.queued[place] + 1);
 
 		for (int i = 0; i < arrived; i++)
-			store(place, i);
+			arrive(place, i);
 		w.queued[place] = 0;
 	}
-	w.copies = 0;
-	w.copies_counted = false;
+	w.copies = w.arrivals = 0;
+	w.copies_counted = w.closing = false;
+}
+
+/* As transaction.c does: the position goes with what was sent. */
+static void
+close_transaction(void)
+{
+	if (w.closing || w.copies_counted)
+		return;
+	w.through = ledger_settled(&w.ledger);
+	w.settled = w.frames - (w.frames > 0 && is_open_frame(w.frames - 1));
+	w.closed = (struct place) {w.produced, w.ledger.confirmable};
+	if (w.through != NULL && w.through->safe > w.closed.confirmed)
+		w.closed.confirmed = w.through->safe;
+	w.closing = true;
+}
+
+static int
+on_the_way(void)
+{
+	int			queued = 0;
+
+	for (int place = 0; place < PLACES; place++)
+		queued += w.queued[place];
+	return queued;
+}
+
+/* Kafka commits or does not; the sink hears of it or does not. */
+static void
+commit_transaction(bool sure)
+{
+	bool		heard = sure || dice(8) != 0;
+
+	if (!w.closing || on_the_way() > 0)
+		return;
+	if (heard || dice(2) == 0)
+	{
+		for (int i = 0; i < w.arrivals; i++)
+			store(w.arrived[i].position, w.arrived[i].place);
+		w.position = w.closed;
+	}
+	if (!heard)
+	{
+		break_sink();
+		return;
+	}
+	w.closing = false;
+	w.arrivals = 0;
+	w.released = w.settled;
+	ledger_release(&w.ledger, w.through);
 }
 
 /* --- the server ------------------------------------------------------ */
@@ -384,17 +481,30 @@ connect_at(lsn_t start)
 
 /* --- the process ----------------------------------------------------- */
 
+/* What is at or below the position in Kafka is never sent again. */
+static void
+open_sink(void)
+{
+	if (w.once && w.position.delivered.commit != LSN_INVALID)
+		w.ledger.acked = w.ledger.sent = w.sent = w.position.delivered;
+	if (w.once && w.position.confirmed > w.ledger.confirmable)
+		w.ledger.confirmable = w.confirmable = w.position.confirmed;
+	w.produced = w.ledger.acked;
+}
+
 static void
 start_process(void)
 {
 	ledger_init(&w.ledger, free_buffer);
+	w.ledger.hold = w.once;
 	cursor_init(&w.cursor, &w.ledger);
 	w.sink.ops = &sink_ops;
 	w.cursor.sink = &w.sink;
-	w.frames = w.first_open = 0;
+	w.frames = w.first_open = w.released = 0;
 	w.confirmable = LSN_INVALID;
 	w.sent = (struct position) {LSN_INVALID, 0};
 	w.connected = false;
+	open_sink();
 }
 
 static void
@@ -405,7 +515,8 @@ break_sink(void)
 	cursor_drop(&w.cursor);
 	cursor_connect(&w.cursor);
 	ledger_reset(&w.ledger);
-	w.first_open = w.frames;
+	w.first_open = w.released = w.frames;
+	open_sink();
 }
 
 static void
@@ -445,19 +556,26 @@ step(void)
 		acknowledge();
 	else if (what < 185)
 		confirm();
-	else if (what < 193)
+	else if (what < 188)
+	{
+		if (w.once)
+			close_transaction();
+	}
+	else if (what < 190)
+		commit_transaction(false);
+	else if (what < 194)
 	{
 		/* only when nothing is on its way: run.c */
 		if (!w.connected && ledger_is_empty(&w.ledger))
 			connect_at(w.ledger.confirmable);
 	}
-	else if (what == 193)
-		w.connected = false;
 	else if (what == 194)
-		break_sink();
+		w.connected = false;
 	else if (what == 195)
-		kill_process();
+		break_sink();
 	else if (what == 196)
+		kill_process();
+	else if (what == 197)
 	{
 		w.connected = false;
 		w.slot = w.saved;
@@ -505,7 +623,8 @@ judge(void)
 	if (!position_is_after(missing, w.ledger.acked))
 		blame("called acknowledged before it was stored");
 
-	while (w.first_open < w.frames && !is_open_frame(w.first_open))
+	while (w.first_open < w.frames && !is_open_frame(w.first_open) &&
+		   (!w.once || w.first_open < w.released))
 	{
 		if (w.frame_safe[w.first_open] > w.confirmable)
 			w.confirmable = w.frame_safe[w.first_open];
@@ -513,6 +632,9 @@ judge(void)
 	}
 	if (w.ledger.confirmable != w.confirmable)
 		blame("the model may confirm something else");
+	if (w.cursor.entry == NULL &&
+		w.ledger.outstanding != (uint64_t) on_the_way())
+		blame("outstanding is not what is on its way");
 	if (w.ledger.sent.commit != w.sent.commit ||
 		w.ledger.sent.ordinal != w.sent.ordinal)
 		blame("\"sent\" is not the greatest that was sent");
@@ -529,6 +651,9 @@ settle(void)
 		receive();
 		advance();
 		acknowledge();
+		if (w.once && dice(4) == 0)
+			close_transaction();
+		commit_transaction(true);
 		confirm();
 		judge();
 		if (w.slot == w.end)
@@ -546,6 +671,7 @@ run_once(unsigned seed)
 	srandom(seed);
 	memset(&w, 0, sizeof(w));
 	w.end = w.slot = w.saved = 1000;
+	w.once = seed % 2 == 0;
 	start_process();
 	for (int i = 0; i < STEPS && w.wrong == NULL; i++)
 	{
