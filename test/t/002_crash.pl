@@ -32,6 +32,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	publication => 'p',
 	options => { max_in_flight => '1MB' });
 $shipper->init;
+$load->watch($slot);
 
 # Until the shipper has said how far it is, after it could go no further: one
 # that confirms too much has done so then.

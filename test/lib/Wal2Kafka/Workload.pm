@@ -11,6 +11,7 @@ use IPC::Run ();
 use Test::More;
 use Wal2Kafka::Cluster;
 use Wal2Kafka::Test;
+use Wal2Kafka::Witness;
 
 # One step on a table.  The key changes together with the large column: under
 # DEFAULT the log does not hold what an update of the key leaves as it was, so
@@ -154,6 +155,15 @@ sub write_rows
 	  || diag(slurp("$self->{dir}/pgbench.log"));
 }
 
+# From now on a witness sees what is confirmed; judge() heeds it.
+sub watch
+{
+	my ($self, $slot) = @_;
+	$self->{witness} = Wal2Kafka::Witness->new($self->{node}, $self->{kafka},
+		$slot, $self->topics);
+	return;
+}
+
 sub consume
 {
 	my ($self) = @_;
@@ -189,7 +199,9 @@ sub judge
 	my ($status, $output) = run_tool(
 		'checker', '--brokers', $self->{kafka}->brokers,
 		'--ledger', write_ledger($node, 'postgres'),
-		'--murmur2', @options, $self->topics);
+		'--murmur2',
+		$self->{witness} ? $self->{witness}->options : (),
+		@options, $self->topics);
 	is($status, 0, 'nothing lost or made up, order and bytes hold');
 	diag($output);
 	return;
