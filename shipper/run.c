@@ -82,8 +82,8 @@ static bool receive_one(struct run *run);
 static void heed_question(struct run *run);
 static void advance(struct run *run);
 static void confirm(struct run *run);
+static lsn_t on_record(const struct run *run);
 static lsn_t confirmable(const struct run *run);
-static lsn_t delivered_up_to(const struct run *run);
 static void keep_state(struct run *run);
 static struct keeper_facts facts(const struct run *run);
 static bool admitted(struct run *run);
@@ -246,7 +246,7 @@ next_timeout(const struct run *run)
 static int64_t
 status_due(const struct run *run)
 {
-	return feedback_due(&run->feedback, confirmable(run),
+	return feedback_due(&run->feedback, on_record(run),
 						ledger_is_empty(&run->ledger));
 }
 
@@ -335,8 +335,8 @@ static void
 heed_question(struct run *run)
 {
 	if (!feedback_asked(&run->feedback) || !ledger_is_empty(&run->ledger) ||
-		confirmable(run) != run->feedback.confirmed ||
-		(confirmable(run) != delivered_up_to(run) &&
+		on_record(run) != run->feedback.confirmed ||
+		(on_record(run) != confirmable(run) &&
 		 keeper_delay(run->keeper) < run->config->release_after * 1000))
 		return;
 	log_info("the server is stopping: letting go of it");
@@ -362,20 +362,20 @@ confirm(struct run *run)
 {
 	if (!stream_is_open(run->stream) || clock_ms() < status_due(run))
 		return;
-	feedback_sent(&run->feedback, confirmable(run));
+	feedback_sent(&run->feedback, on_record(run));
 	if (!stream_confirm(run->stream, run->feedback.confirmed))
 		lose_stream(run);
 }
 
 /* Delivered, and on record. */
 static lsn_t
-confirmable(const struct run *run)
+on_record(const struct run *run)
 {
-	return keeper_bound(run->keeper, delivered_up_to(run));
+	return keeper_bound(run->keeper, confirmable(run));
 }
 
 static lsn_t
-delivered_up_to(const struct run *run)
+confirmable(const struct run *run)
 {
 	return run->ledger.confirmable;
 }
@@ -384,7 +384,7 @@ static struct keeper_facts
 facts(const struct run *run)
 {
 	return (struct keeper_facts) {
-		.confirmable = delivered_up_to(run),
+		.confirmable = confirmable(run),
 		.delivered = run->ledger.acked,
 		.sent = run->ledger.sent,
 		.wanted = run->feedback.wanted,
@@ -622,7 +622,7 @@ restart_all(struct run *run)
 	if (run->abandoning || run->done)
 		return;
 	if (stream_is_open(run->stream))
-		stream_confirm(run->stream, confirmable(run));
+		stream_confirm(run->stream, on_record(run));
 	stream_close(run->stream);
 	drop_sink(run);
 	retry_plan(&run->retry, 0);
@@ -735,7 +735,7 @@ finish(struct run *run)
 
 	warn_of_part(&run->ledger);
 	if (stream_is_open(run->stream) &&
-		stream_confirm(run->stream, confirmable(run)))
+		stream_confirm(run->stream, on_record(run)))
 		stream_finish(run->stream);
 	stream_free(run->stream);
 	claim_free(&run->claim);

@@ -189,14 +189,14 @@ judge_slot(const struct state *stored, const struct standing *now,
 		return JUDGEMENT_GO;
 	delivered = known(stored);
 	words->what = mem_format("replication slot \"%s\" stands at " LSN_FORMAT
-							 ", and everything is known to be delivered only "
-							 "up to %s: somebody else moved the slot, or "
-							 "made it anew, and what was committed in "
-							 "between may be missing in Kafka", stored->slot,
-							 LSN_ARGS(now->slot), delivered);
-	words->how = mem_strdup("Bring over what may be missing (or the tables "
-							"again); then " FORGET " lets it go on from "
-							"where the slot stands.");
+							 ", and wal2kafka confirmed no more than %s: "
+							 "somebody moved it, or made it anew",
+							 stored->slot, LSN_ARGS(now->slot), delivered);
+	words->how = mem_format("Everything up to " LSN_FORMAT " is delivered, and "
+							"changes between the two may not be: bring the "
+							"tables over again; then " FORGET " lets it go on "
+							"from where the slot stands.",
+							LSN_ARGS(stored->confirmed));
 	free(delivered);
 	return JUDGEMENT_REFUSE;
 }

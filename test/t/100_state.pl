@@ -81,7 +81,7 @@ insert(5);
 $node->safe_psql('postgres',
 	"SELECT pg_replication_slot_advance('$slot', pg_current_wal_lsn())");
 my $log = refused('moved after a clean stop');
-like($log, qr/stands at .* delivered only up to \Q$record->{confirmed}\E/,
+like($log, qr/stands at .* confirmed no more than \Q$record->{confirmed}\E/,
 	'what is known to be delivered is said');
 
 done_testing();
