@@ -18,6 +18,7 @@
 #include "mem.h"
 #include "position.h"
 
+#define TRANSACTION_MS	60000	/* librdkafka's default timeout */
 #define PREPARE_MS		1000	/* one call; it is resumed until it succeeds */
 #define AGAIN_MS	200
 
@@ -157,13 +158,18 @@ prepare(struct committer *committer, struct committer_result *result)
 }
 
 /*
- * Until the transaction would time out, as librdkafka recommends: a shorter
- * wait would only end in not knowing.
+ * Until Kafka itself would have aborted it: a shorter wait would only end in
+ * not knowing, and librdkafka alone would ask for ever.
  */
 static void
 commit(struct committer *committer, struct committer_result *result)
 {
-	if (take(result, rd_kafka_commit_transaction(committer->kafka, -1)))
+	const char *own = config_property(committer->config,
+									  "transaction.timeout.ms");
+	int			timeout = own != NULL ? (int) strtol(own, NULL, 10) :
+		TRANSACTION_MS;
+
+	if (take(result, rd_kafka_commit_transaction(committer->kafka, timeout)))
 		take(result, rd_kafka_begin_transaction(committer->kafka));
 }
 

@@ -114,6 +114,10 @@ check_guarantee(const struct config *cfg)
 		return mem_strdup("\"processing_guarantee\" cannot be "
 						  "\"exactly_once\" with another \"sink\" than "
 						  "kafka");
+	if (strcmp(cfg->state, "none") == 0)
+		return mem_strdup("\"processing_guarantee\" cannot be "
+						  "\"exactly_once\" with \"state\" = none: the "
+						  "position lies there");
 	if (ms < 10000 || ms > 900000)
 		return mem_format("[kafka] transaction.timeout.ms cannot be \"%s\"; "
 						  "it must be a number from 10000 to 900000",

@@ -58,12 +58,12 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
 				char *err, size_t errsize);
 static bool set_own(rd_kafka_conf_t *conf, const struct config *config,
 					char *err, size_t errsize);
-static bool set_transactional(rd_kafka_conf_t *conf,
-							  const struct config *config, char *err,
-							  size_t errsize);
+static bool library_ok(const struct config *config, char *err,
+					   size_t errsize);
 static bool allowed(const struct config *config,
 					const struct config_property *property, char *err,
 					size_t errsize);
+static bool is_own_id(const struct config_property *property);
 static bool queue_ok(const struct config *config, char *err, size_t errsize);
 static bool plaintext_ok(const struct config *config, char *err,
 						 size_t errsize);
@@ -78,13 +78,13 @@ producer_conf(const struct config *config, char *err, size_t errsize)
 
 	for (size_t i = 0; ok && i < config->kafka_count; i++)
 		ok = allowed(config, &config->kafka[i], err, errsize) &&
-			set(conf, config->kafka[i].name, config->kafka[i].value, err,
-				errsize);
+			(is_own_id(&config->kafka[i]) ||
+			 set(conf, config->kafka[i].name, config->kafka[i].value, err,
+				 errsize));
 	for (size_t i = 0; ok && i < sizeof(forced) / sizeof(forced[0]); i++)
 		ok = set(conf, forced[i].name, forced[i].value, err, errsize);
-	if (ok && config->processing_guarantee == EXACTLY_ONCE)
-		ok = set_transactional(conf, config, err, errsize);
-	if (ok && queue_ok(config, err, errsize) &&
+	if (ok && library_ok(config, err, errsize) &&
+		queue_ok(config, err, errsize) &&
 		plaintext_ok(config, err, errsize))
 		return conf;
 	rd_kafka_conf_destroy(conf);
@@ -138,33 +138,35 @@ set_own(rd_kafka_conf_t *conf, const struct config *config, char *err,
 }
 
 static bool
-set_transactional(rd_kafka_conf_t *conf, const struct config *config,
-				  char *err, size_t errsize)
+library_ok(const struct config *config, char *err, size_t errsize)
 {
-	char	   *text = transaction_check_library();
-	bool		ok = text == NULL;
+	char	   *text;
 
-	if (!ok)
-		snprintf(err, errsize, "%s", text);
-	else
-	{
-		text = transaction_id(config);
-		ok = set(conf, "transactional.id", text, err, errsize);
-	}
+	if (config->processing_guarantee != EXACTLY_ONCE)
+		return true;
+	text = transaction_check_library();
+	if (text == NULL)
+		return true;
+	snprintf(err, errsize, "%s", text);
 	free(text);
-	return ok;
+	return false;
+}
+
+/* Only one producer of the shipper is transactional, and sets it by itself. */
+static bool
+is_own_id(const struct config_property *property)
+{
+	return strcmp(property->name, "transactional.id") == 0;
 }
 
 static bool
 allowed(const struct config *config, const struct config_property *property,
 		char *err, size_t errsize)
 {
-	bool		transactional = config->processing_guarantee == EXACTLY_ONCE;
-
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (strcmp(property->name, refused[i]) == 0 &&
-			!(transactional && strcmp(property->name,
-									  "transactional.id") == 0))
+			!(config->processing_guarantee == EXACTLY_ONCE &&
+			  is_own_id(property)))
 		{
 			snprintf(err, errsize, "[kafka] %s is not allowed",
 					 property->name);

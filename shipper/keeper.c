@@ -32,6 +32,10 @@ struct keeper
 	bool		writing;
 	bool		worked;			/* one was written */
 
+	bool		transactional;	/* others write, and tell what they read */
+	bool		has_told;
+	struct state told;
+
 	bool		has_fingerprint;	/* of this run */
 	uint64_t	fingerprint;
 	lsn_t		unsure;			/* up to here a run that ended in the middle
@@ -47,6 +51,7 @@ struct keeper
 static enum keeper_answer compare(struct keeper *keeper,
 								  struct stream *stream,
 								  const struct standing *standing);
+static enum store_answer find(struct keeper *keeper, struct state *found);
 static enum keeper_answer judge_found(struct keeper *keeper,
 									  struct stream *stream,
 									  const struct state *found,
@@ -72,6 +77,7 @@ keeper_open(const struct config *config, const volatile sig_atomic_t *stop)
 	bool		failed;
 
 	keeper->config = config;
+	keeper->transactional = config->processing_guarantee == EXACTLY_ONCE;
 	keeper->store = store_open(config, stop, &failed);
 	if (failed)
 	{
@@ -104,18 +110,6 @@ keeper_admit(struct keeper *keeper, struct stream *stream)
 		compare(keeper, stream, &standing);
 }
 
-bool
-keeper_keeps(const struct keeper *keeper)
-{
-	return keeper->store != NULL;
-}
-
-lsn_t
-keeper_recorded(const struct keeper *keeper)
-{
-	return keeper->known ? keeper->stored.confirmed : LSN_INVALID;
-}
-
 enum keeper_answer
 keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
 {
@@ -139,7 +133,8 @@ keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
 bool
 keeper_holds(const struct keeper *keeper)
 {
-	return keeper->store != NULL && must_begin(keeper);
+	return keeper->store != NULL && !keeper->transactional &&
+		must_begin(keeper);
 }
 
 enum keeper_answer
@@ -149,7 +144,7 @@ keeper_serve(struct keeper *keeper, const struct keeper_facts *facts)
 	enum keeper_answer answer;
 	struct state state;
 
-	if (keeper->store == NULL)
+	if (keeper->store == NULL || keeper->transactional)
 		return KEEPER_GO;
 	answer = drain(keeper);
 	if (!keeper->admitted || answer != KEEPER_GO)
@@ -194,7 +189,7 @@ keeper_finish(struct keeper *keeper, const struct keeper_facts *facts)
 	int64_t		now = clock_ms();
 	struct state state;
 
-	if (keeper->store == NULL || !keeper->admitted)
+	if (keeper->store == NULL || !keeper->admitted || keeper->transactional)
 		return true;
 	if (keeper->finish_by == 0)
 		keeper->finish_by = now + (keeper->config->release_after > 0 ?
@@ -215,6 +210,56 @@ keeper_finish(struct keeper *keeper, const struct keeper_facts *facts)
 	return false;
 }
 
+enum keeper_answer
+keeper_prepare(struct keeper *keeper)
+{
+	struct state ignored;
+
+	switch (store_read(keeper->store, &ignored, true))
+	{
+		case STORE_FOUND:
+		case STORE_NONE:
+			return KEEPER_GO;
+		case STORE_LATER:
+			return KEEPER_LATER;
+		case STORE_PERSON:
+			break;
+	}
+	return KEEPER_PERSON;
+}
+
+void
+keeper_found(struct keeper *keeper, const struct state *state)
+{
+	keeper->has_told = state != NULL;
+	if (state != NULL)
+		keeper->told = *state;
+}
+
+char *
+keeper_record(struct keeper *keeper, lsn_t confirmable,
+			  struct position position)
+{
+	struct keeper_facts facts = {
+		.confirmable = confirmable,
+		.delivered = position,
+		.sent = position,
+	};
+
+	compose(keeper, &facts, true, &keeper->next);
+	return state_encode(&keeper->next);
+}
+
+void
+keeper_recorded(struct keeper *keeper)
+{
+	keeper->stored = keeper->next;
+	keeper->known = keeper->worked = true;
+	keeper_found(keeper, &keeper->stored);
+	metrics.state_writes++;
+	metrics.state_written_at = metrics_now();
+}
+
 void
 keeper_poll_fd(const struct keeper *keeper, struct pollfd *fd)
 {
@@ -228,7 +273,7 @@ keeper_timeout(const struct keeper *keeper)
 {
 	int64_t		at = keeper->paid_until - BURST_MS;
 
-	if (keeper->store == NULL || keeper->writing ||
+	if (keeper->store == NULL || keeper->writing || keeper->transactional ||
 		(keeper->behind_since == 0 && keeper->finish_by == 0 &&
 		 !must_begin(keeper)))
 		return -1;
@@ -258,7 +303,7 @@ compare(struct keeper *keeper, struct stream *stream,
 
 	if (keeper->writing)
 		return KEEPER_LATER;	/* of the last connection; it ends soon */
-	if (keeper->known && keeper->worked &&
+	if (keeper->known && keeper->worked && !keeper->transactional &&
 		strcmp(now.system, keeper->stored.system) == 0 &&
 		now.timeline == keeper->stored.timeline &&
 		now.slot <= keeper->stored.confirmed)
@@ -266,7 +311,7 @@ compare(struct keeper *keeper, struct stream *stream,
 		keeper->admitted = true;
 		return KEEPER_GO;
 	}
-	switch (store_read(keeper->store, &found, true))
+	switch (find(keeper, &found))
 	{
 		case STORE_FOUND:
 			answer = judge_found(keeper, stream, &found, &now);
@@ -285,6 +330,17 @@ compare(struct keeper *keeper, struct stream *stream,
 			break;
 	}
 	return answer;
+}
+
+static enum store_answer
+find(struct keeper *keeper, struct state *found)
+{
+	if (!keeper->transactional)
+		return store_read(keeper->store, found, true);
+	if (!keeper->has_told)
+		return STORE_NONE;
+	*found = keeper->told;
+	return STORE_FOUND;
 }
 
 static enum keeper_answer

@@ -18,8 +18,14 @@
 
 #include "config.h"
 #include "ledger.h"
+#include "state.h"
 #include "stream.h"
 
+/*
+ * With exactly once the record goes into the transaction of the records before
+ * it, and nothing is written here: the transaction asks for it, and tells what
+ * it found and when it is committed.
+ */
 struct keeper;
 
 enum keeper_answer
@@ -54,12 +60,6 @@ extern struct keeper *keeper_open(const struct config *config,
 extern enum keeper_answer keeper_admit(struct keeper *keeper,
 									   struct stream *stream);
 
-/* Whether a record is kept at all. */
-extern bool keeper_keeps(const struct keeper *keeper);
-
-/* How far the record says that the slot stands; LSN_INVALID: there is none. */
-extern lsn_t keeper_recorded(const struct keeper *keeper);
-
 /* A first frame tells the plugin's options: KEEPER_GO or KEEPER_PERSON. */
 extern enum keeper_answer keeper_fingerprint(struct keeper *keeper,
 											 uint64_t fingerprint);
@@ -83,6 +83,20 @@ extern int64_t keeper_delay(const struct keeper *keeper);
  */
 extern bool keeper_finish(struct keeper *keeper,
 						  const struct keeper_facts *facts);
+
+/*
+ * With exactly once: makes the place of the record, if it is missing.  Waits
+ * for seconds.
+ */
+extern enum keeper_answer keeper_prepare(struct keeper *keeper);
+
+/* What was found there; NULL: no record. */
+extern void keeper_found(struct keeper *keeper, const struct state *state);
+
+/* The next one, to be freed; and it is committed. */
+extern char *keeper_record(struct keeper *keeper, lsn_t confirmable,
+						   struct position position);
+extern void keeper_recorded(struct keeper *keeper);
 
 extern void keeper_poll_fd(const struct keeper *keeper, struct pollfd *fd);
 

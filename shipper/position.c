@@ -14,6 +14,7 @@
 
 #include "mem.h"
 #include "producer.h"
+#include "store.h"
 
 #define POLL_MS			200
 
@@ -37,33 +38,13 @@ static bool take_record(struct reading *reading,
 static bool take_error(struct reading *reading,
 					   const rd_kafka_message_t *message);
 
-char *
-position_topic(const struct config *config)
-{
-	return mem_format("%s%swal2kafka.state", config->topic_prefix,
-					  *config->topic_prefix != '\0' ? "." : "");
-}
-
-char *
-position_record(const struct config *config, const struct state *state)
-{
-	struct state full = *state;
-
-	snprintf(full.slot, sizeof(full.slot), "%s", config->slot);
-	if (full.system[0] == '\0')
-		full.system[0] = '0';
-	if (full.timeline == 0)
-		full.timeline = 1;
-	return state_encode(&full);
-}
-
 bool
 position_read(const struct config *config, struct state *state, bool *found,
 			  bool (*stop) (void *arg), void *arg, char *err, size_t errsize)
 {
 	struct reading reading = {config, state, found, .end = -1, .err = err,
 	.errsize = errsize};
-	char	   *name = position_topic(config);
+	char	   *name = store_topic_name(config);
 	bool		ok;
 
 	*found = false;

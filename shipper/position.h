@@ -11,13 +11,6 @@
 #include "config.h"
 #include "state.h"
 
-/* The topic it lies in, to be freed. */
-extern char *position_topic(const struct config *config);
-
-/* The value of its record, to be freed. */
-extern char *position_record(const struct config *config,
-							 const struct state *state);
-
 /*
  * Reads the newest committed one of the slot, after the transactional id was
  * taken.  Waits for it, and for transactions of others that are open in the

@@ -32,7 +32,7 @@ static size_t batch_limit = 0;	/* 0: nothing learned */
 static struct sink *producer_open(const struct config *config,
 								  struct ledger *ledger);
 static enum sink_stage producer_stage(const struct sink *sink);
-static void producer_prepare(struct sink *sink);
+static void producer_prepare(struct sink *sink, struct keeper *keeper);
 static struct topic *producer_topic(struct sink *sink, const char *name);
 static size_t producer_send(struct sink *sink,
 							const struct sink_record *records, size_t count);
@@ -70,7 +70,7 @@ producer_open(const struct config *config, struct ledger *ledger)
 	struct producer *producer;
 	char		err[PRODUCER_ERROR_SIZE];
 	rd_kafka_conf_t *conf = producer_conf(config, err, sizeof(err));
-	rd_kafka_t *kafka;
+	rd_kafka_t *kafka = NULL;
 	size_t		batch_size;
 
 	if (conf == NULL)
@@ -82,7 +82,9 @@ producer_open(const struct config *config, struct ledger *ledger)
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
 							 RD_KAFKA_EVENT_LOG);
 	rd_kafka_conf_set(conf, "log.queue", "true", NULL, 0);
-	kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
+	if (config->processing_guarantee == AT_LEAST_ONCE ||
+		transaction_configure(config, conf, err, sizeof(err)))
+		kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof(err));
 	if (kafka == NULL)
 	{
 		log_error("could not set up the Kafka producer: %s", err);
@@ -121,9 +123,9 @@ producer_stage(const struct sink *sink)
 }
 
 static void
-producer_prepare(struct sink *sink)
+producer_prepare(struct sink *sink, struct keeper *keeper)
 {
-	transaction_prepare(((struct producer *) sink)->transaction);
+	transaction_prepare(((struct producer *) sink)->transaction, keeper);
 }
 
 static struct topic *

@@ -92,6 +92,7 @@ static uint64_t outstanding(const struct run *run);
 static void watch_progress(struct run *run);
 static void mend(struct run *run);
 static void open_stream(struct run *run);
+static void prepare_sink(struct run *run);
 static void start_stream(struct run *run, const char *routes);
 static void heed_claim(struct run *run, enum claim_answer answer);
 static bool reopen_sink(struct run *run);
@@ -488,18 +489,30 @@ static void
 open_stream(struct run *run)
 {
 	char	   *routes = NULL;
-	enum claim_answer answer = claim_ask(&run->claim,
-										 keeper_keeps(run->keeper), &routes);
+	enum claim_answer answer = claim_ask(&run->claim, &routes);
 
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
 	else if (answer != CLAIM_GRANTED)
 		heed_claim(run, answer);
 	else if (sink_stage(run->sink) == SINK_UNPREPARED)
-		run->sink->ops->prepare(run->sink);
+		prepare_sink(run);
 	else
 		start_stream(run, routes);
 	free(routes);
+}
+
+static void
+prepare_sink(struct run *run)
+{
+	enum keeper_answer answer = keeper_prepare(run->keeper);
+
+	if (answer == KEEPER_GO)
+		run->sink->ops->prepare(run->sink, run->keeper);
+	else if (answer == KEEPER_LATER)
+		retry_at_once(&run->retry, clock_ms() + STATE_AGAIN_MS);
+	else
+		leave(run, EXIT_PERSON);
 }
 
 /* From what is confirmable, or where the log goes on otherwise before that. */
@@ -526,8 +539,7 @@ start_stream(struct run *run, const char *routes)
 		lose_stream(run);
 		return;
 	}
-	heed_claim(run, claim_have(&run->claim, stream_process(run->stream),
-							   keeper_recorded(run->keeper)));
+	heed_claim(run, claim_have(&run->claim, stream_process(run->stream)));
 	if (!stream_is_open(run->stream))
 		return;
 	if (start == LSN_INVALID)

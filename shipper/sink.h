@@ -18,6 +18,7 @@
 #include "frame.h"
 #include "ledger.h"
 
+struct keeper;
 struct sink;
 struct topic;					/* each sink has its own */
 
@@ -55,10 +56,10 @@ struct sink_ops
 	/*
 	 * NULL: always ready.  How far it is; prepare() begins, once the slot is
 	 * free, and ends with the ledger, empty till then, at the position in the
-	 * sink.
+	 * sink, of which the keeper is told.
 	 */
 	enum sink_stage (*stage) (const struct sink *sink);
-	void		(*prepare) (struct sink *sink);
+	void		(*prepare) (struct sink *sink, struct keeper *keeper);
 
 	/* The topic of that name, known from now until the sink is closed. */
 	struct topic *(*topic) (struct sink *sink, const char *name);

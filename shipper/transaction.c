@@ -15,11 +15,12 @@
 
 #include "clock.h"
 #include "committer.h"
+#include "keeper.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
-#include "position.h"
 #include "producer_state.h"
+#include "store.h"
 
 #define LIBRARY_VERSION	0x02050000	/* older ones lose records at an epoch's
 									 * end, or give up where they need not */
@@ -41,6 +42,7 @@ struct transaction
 {
 	struct producer *producer;	/* borrowed */
 	struct ledger *ledger;		/* borrowed */
+	struct keeper *keeper;		/* borrowed; from prepare() on */
 	struct committer *committer;	/* owned */
 	rd_kafka_topic_t *topic;	/* owned; of the position */
 	enum phase	phase;
@@ -74,22 +76,26 @@ transaction_check_library(void)
 					  rd_kafka_version_str());
 }
 
-char *
-transaction_id(const struct config *config)
+bool
+transaction_configure(const struct config *config, rd_kafka_conf_t *conf,
+					  char *err, size_t errsize)
 {
 	const char *own = config_property(config, "transactional.id");
+	char	   *id = own != NULL ? mem_strdup(own) :
+		mem_format("%s%swal2kafka.%s", config->topic_prefix,
+				   *config->topic_prefix != '\0' ? "." : "", config->slot);
+	bool		ok = rd_kafka_conf_set(conf, "transactional.id", id, err,
+									   errsize) == RD_KAFKA_CONF_OK;
 
-	if (own != NULL)
-		return mem_strdup(own);
-	return mem_format("%s%swal2kafka.%s", config->topic_prefix,
-					  *config->topic_prefix != '\0' ? "." : "", config->slot);
+	free(id);
+	return ok;
 }
 
 struct transaction *
 transaction_open(struct producer *producer)
 {
 	struct transaction *transaction = mem_zalloc(sizeof(*transaction));
-	char	   *topic = position_topic(producer->config);
+	char	   *topic = store_topic_name(producer->config);
 
 	transaction->producer = producer;
 	transaction->ledger = producer->ledger;
@@ -118,8 +124,9 @@ transaction_stage(const struct transaction *transaction)
 }
 
 void
-transaction_prepare(struct transaction *transaction)
+transaction_prepare(struct transaction *transaction, struct keeper *keeper)
 {
+	transaction->keeper = keeper;
 	transaction->phase = PHASE_PREPARING;
 	committer_start(transaction->committer, COMMITTER_PREPARE);
 }
@@ -271,15 +278,18 @@ take_position(struct transaction *transaction,
 	struct ledger *ledger = transaction->ledger;
 	const struct state *state = &result->state;
 
-	if (!result->found)
-		log_info("there is no position in Kafka yet: going on from where the "
-				 "slot stands");
-	else
+	keeper_found(transaction->keeper, result->found ? state : NULL);
+	if (result->found)
 	{
 		log_info("the position in Kafka is " LSN_FORMAT "/%" PRIu64
 				 ", everything below " LSN_FORMAT " is there",
 				 LSN_ARGS(state->delivered.commit), state->delivered.ordinal,
 				 LSN_ARGS(state->confirmed));
+		if (position_is_after(state->sent, state->delivered))
+			log_warning("the last run was not exactly once and did not stop "
+						"in order: records up to " LSN_FORMAT "/%" PRIu64
+						" may be in Kafka twice", LSN_ARGS(state->sent.commit),
+						state->sent.ordinal);
 		ledger->acked = ledger->sent = state->delivered;
 		if (state->confirmed > ledger->confirmable)
 			ledger->confirmable = state->confirmed;
@@ -298,6 +308,7 @@ take_position(struct transaction *transaction,
 static enum sink_health
 committed(struct transaction *transaction)
 {
+	keeper_recorded(transaction->keeper);
 	ledger_release(transaction->ledger, transaction->through);
 	transaction->through = NULL;
 	transaction->dirty = false;
@@ -334,20 +345,14 @@ is_due(const struct transaction *transaction)
 static void
 close_it(struct transaction *transaction)
 {
-	struct ledger *ledger = transaction->ledger;
-	struct state state = {
-		.delivered = transaction->sent,
-		.sent = transaction->sent,
-		.confirmed = ledger->confirmable,
-	};
+	lsn_t		confirmable = transaction->ledger->confirmable;
 
-	transaction->through = ledger_settled(ledger);
+	transaction->through = ledger_settled(transaction->ledger);
 	if (transaction->through != NULL &&
-		transaction->through->safe > state.confirmed)
-		state.confirmed = transaction->through->safe;
-	state.clean = state.sent.commit < state.confirmed;
-	transaction->position = position_record(transaction->producer->config,
-											&state);
+		transaction->through->safe > confirmable)
+		confirmable = transaction->through->safe;
+	transaction->position = keeper_record(transaction->keeper, confirmable,
+										  transaction->sent);
 	transaction->phase = PHASE_CLOSING;
 	send_position(transaction);
 }

@@ -19,14 +19,20 @@
 #include "ledger.h"
 #include "sink.h"
 
+struct keeper;
 struct producer;
 struct transaction;
 
 /* Whether librdkafka can do it; an error for people, to be freed, if not. */
 extern char *transaction_check_library(void);
 
-/* The transactional id: as set in [kafka], or made of prefix and slot. */
-extern char *transaction_id(const struct config *config);
+/*
+ * Sets the transactional id: the one of [kafka], or made of prefix and slot.
+ * False with a message in err.
+ */
+extern bool transaction_configure(const struct config *config,
+								  rd_kafka_conf_t *conf, char *err,
+								  size_t errsize);
 
 /* Borrows the producer. */
 extern struct transaction *transaction_open(struct producer *producer);
@@ -37,8 +43,10 @@ extern enum sink_stage transaction_stage(const struct transaction *transaction);
 /*
  * Takes the id from whoever has it, then reads the position into the ledger,
  * which is empty.  Only when the slot is free: its reader would be fenced.
+ * Borrows the keeper, which composes the record of the position.
  */
-extern void transaction_prepare(struct transaction *transaction);
+extern void transaction_prepare(struct transaction *transaction,
+								struct keeper *keeper);
 
 /* Whether a record may be produced now. */
 extern bool transaction_takes(const struct transaction *transaction);

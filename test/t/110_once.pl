@@ -35,7 +35,6 @@ EOSQL
 add_ledger($node, 'postgres', 't', 'u');
 $kafka->create_topic('public.t', 1);
 $kafka->create_topic('public.u', 3);
-$kafka->create_topic($state_topic, 1, 'cleanup.policy' => 'compact');
 
 my $shipper =
   once_shipper(node => $node, kafka => $kafka, publication => 'p');

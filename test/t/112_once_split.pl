@@ -28,7 +28,6 @@ CREATE PUBLICATION p FOR TABLE t, u;
 EOSQL
 add_ledger($node, 'postgres', 't', 'u');
 $kafka->create_topic($_, 2) for @topics;
-$kafka->create_topic($state_topic, 1, 'cleanup.policy' => 'compact');
 
 my $shipper = once_shipper(
 	node => $node,

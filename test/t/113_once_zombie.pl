@@ -28,7 +28,6 @@ CREATE PUBLICATION p FOR TABLE t;
 EOSQL
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic($topic, 1);
-$kafka->create_topic($state_topic, 1, 'cleanup.policy' => 'compact');
 
 my $rows = 0;
 

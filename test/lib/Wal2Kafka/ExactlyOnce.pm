@@ -91,7 +91,6 @@ sub kills_survived
 	my @victims = qw(shipper server broker);
 	my %count = map { $_ => 0 } @victims;
 
-	$kafka->create_topic($state_topic, 1, 'cleanup.policy' => 'compact');
 	$shipper->init;
 	$shipper->start;
 	for my $n (1 .. $kills)
