@@ -68,6 +68,9 @@ sub kafka
 		kafka => 1);
 }
 
+# never stands in front of the mock
+sub is_mock { return 0; }
+
 sub port    { return $_[0]->{port}; }
 sub brokers { return "127.0.0.1:$_[0]->{port}"; }
 

@@ -1,0 +1,119 @@
+# Exactly once, and the answers to transactional requests are lost: of each kind
+# once, with the request carried out or not; a commit whose outcome stays
+# unknown; a request to commit that arrives when the next transaction is open.
+#
+# ROUNDS is how often each answer is lost; test/long/exactly_once.pl has more.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::ExactlyOnce;
+use Wal2Kafka::FaultProxy;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $why = why_not_once();
+plan skip_all => $why if $why;
+
+my $kafka = Wal2Kafka::Kafka->new(
+	proxied => 1,
+	settings => {
+		'transaction.abort.timed.out.transaction.cleanup.interval.ms' => 500
+	});
+my $proxy = Wal2Kafka::FaultProxy->kafka($kafka);
+my $node = new_server('source');
+my $slot = 'wal2kafka';
+my $topic = 'public.t';
+
+$node->safe_psql('postgres', <<'EOSQL');
+CREATE TABLE t (id int PRIMARY KEY, v bigint);
+CREATE PUBLICATION p FOR TABLE t;
+EOSQL
+add_ledger($node, 'postgres', 't');
+$kafka->create_topic($topic, 1);
+
+my $shipper = once_shipper(
+	node => $node,
+	kafka => $proxy,
+	publication => 'p',
+	broker => {
+		'transaction.timeout.ms' => 10_000,
+		'socket.timeout.ms' => 1000
+	});
+my $rows = 0;
+
+sub write_rows
+{
+	my $first = $rows + 1;
+	$rows += 100;
+	$node->safe_psql('postgres',
+		"INSERT INTO t SELECT g FROM generate_series($first, $rows) g");
+	return;
+}
+
+sub arrives
+{
+	my ($what) = @_;
+	wait_for_slot($node, $slot);
+	pass($what);
+	is_once($node, $kafka, $topic);
+	return;
+}
+
+$shipper->init;
+$shipper->start;
+write_rows();
+wait_for_slot($node, $slot);
+
+# --- a connection breaks in place of an answer, or of a request ---
+for my $api (qw(AddPartitionsToTxn Produce EndTxn InitProducerId))
+{
+	for my $fault ('reset', 'reset-request')
+	{
+		for (1 .. $ENV{ROUNDS} // 1)
+		{
+			my $fired = $proxy->fired;
+
+			# a new producer is what begins with InitProducerId
+			$proxy->answer('EndTxn', 'reset') if $api eq 'InitProducerId';
+			$proxy->answer($api, $fault);
+			write_rows();
+			$proxy->wait_fired($fired, $api eq 'InitProducerId' ? 2 : 1);
+			wait_for_slot($node, $slot);
+			$proxy->pass;
+		}
+	}
+	arrives("$api: lost");
+}
+
+# --- a commit is carried out, and nobody says so ---
+my $from = $shipper->log_size;
+$proxy->answer('EndTxn', 'drop', count => 50);
+write_rows();
+$shipper->wait_for_log(qr/could not commit a Kafka transaction/, $from);
+$proxy->pass;
+arrives('a commit whose outcome is not known');
+
+# --- one comes late, between the records of the next and their position ---
+my $fired = $proxy->fired;
+$from = $shipper->log_size;
+$proxy->answer('EndTxn', 'hold-request');
+write_rows();
+$shipper->wait_for_log(qr/going on with a new producer/, $from);
+wait_for_slot($node, $slot);
+my $before = $kafka->count_uncommitted($topic);
+$proxy->answer('Produce', 'hold-request', skip => 1);
+write_rows();
+wait_until('the next records are there',
+	sub { $kafka->count_uncommitted($topic) >= $before + 100 });
+$shipper->kill9;
+$proxy->pass;
+$shipper->start;
+arrives('a commit that comes late');
+is($shipper->stop, 0, 'stopped');
+
+done_testing();
