@@ -16,6 +16,7 @@
 #include "../plugin/message.h"
 #include "broker.h"
 #include "capture.h"
+#include "failover.h"
 #include "mem.h"
 #include "names.h"
 #include "publication.h"
@@ -171,6 +172,7 @@ check_slot(struct server *server, const struct config *cfg,
 	}
 	free(fault);
 	free(remedy);
+	failover_check(server, cfg, &slot, report);
 	slot_free(&slot);
 }
 
@@ -206,7 +208,7 @@ check_plugin(struct server *server, struct report *report)
 	enum slot_refusal refusal;
 
 	server_timeout(server, PROBE_TIMEOUT);
-	refusal = slot_create(server, name, true);
+	refusal = slot_create(server, name, true, false);
 	server_timeout(server, "0");
 	if (refusal == SLOT_MADE || refusal == SLOT_TIMEOUT)
 		report_ok(report, "plugin " SLOT_PLUGIN " is installed and allowed");

@@ -65,6 +65,7 @@ struct config
 	/* [postgres] */
 	char	   *conninfo;
 	char	   *slot;
+	bool		failover;		/* standbys are to have the slot too */
 	char	   *publication;	/* comma-separated list; "" means every table */
 	char	   *publication_tables; /* what init creates it for; "" not at all */
 	char	   *topic_prefix;

@@ -49,6 +49,8 @@ static const struct option options[] = {
 	"libpq connection string; verify-full unless it says otherwise"},
 	{"postgres", "slot", OPTION_TEXT, AT(slot), "", 0, 0, NULL,
 	"replication slot"},
+	{"postgres", "failover", OPTION_BOOL, AT(failover), "no", 0, 0, "yes|no",
+	"init makes a slot that standbys have too (17 and later)"},
 	{"postgres", "publication", OPTION_TEXT, AT(publication), "", 0, 0, NULL,
 	"publications, by commas; empty: every table"},
 	{"postgres", "publication_tables", OPTION_TEXT, AT(publication_tables),

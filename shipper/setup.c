@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "earlier.h"
+#include "failover.h"
 #include "log.h"
 #include "mem.h"
 #include "names.h"
@@ -122,26 +123,27 @@ name_blockers(struct server *server)
 
 /* Tries for a while, then names who is in the way and waits. */
 static enum slot_refusal
-create_patiently(struct server *server, const char *name)
+create_patiently(struct server *server, const struct config *cfg)
 {
 	enum slot_refusal refusal;
 
 	server_timeout(server, PATIENCE);
-	refusal = slot_create(server, name, false);
+	refusal = slot_create(server, cfg->slot, false, cfg->failover);
 	server_timeout(server, "0");
 	if (refusal != SLOT_TIMEOUT)
 		return refusal;
 	name_blockers(server);
-	return slot_create(server, name, false);
+	return slot_create(server, cfg->slot, false, cfg->failover);
 }
 
 static enum exit_status
-create_slot(struct server *server, const char *name)
+create_slot(struct server *server, const struct config *cfg)
 {
+	const char *name = cfg->slot;
 	enum slot_refusal refusal;
 	struct slot slot;
 
-	refusal = create_patiently(server, name);
+	refusal = create_patiently(server, cfg);
 	if (refusal != SLOT_MADE)
 		return refused(server, name, refusal);
 	if (!slot_read(server, name, &slot))
@@ -155,38 +157,42 @@ create_slot(struct server *server, const char *name)
 
 /* A start must not make a slot anew that vanished: see earlier_vanished(). */
 static enum exit_status
+make_slot(struct server *server, const struct config *cfg, bool start)
+{
+	enum exit_status status = start ? earlier_vanished(cfg) : EXIT_ASKED;
+
+	if (status == EXIT_ASKED)
+		status = create_slot(server, cfg);
+	if (status == EXIT_ASKED && !start)
+		earlier_forget(cfg);
+	return status;
+}
+
+static enum exit_status
 init_slot(struct server *server, const struct config *cfg, bool start)
 {
-	const char *name = cfg->slot;
-	enum exit_status status = EXIT_ASKED;
 	struct slot slot;
 	char	   *remedy = NULL;
 	char	   *fault = NULL;
 	bool		exists;
 
-	if (!slot_read(server, name, &slot))
+	if (!slot_read(server, cfg->slot, &slot))
 		return server_status(server);
 	exists = slot.exists;
 	if (exists)
-		fault = slot_fault(&slot, name, server, &remedy);
+		fault = slot_fault(&slot, cfg->slot, server, &remedy);
+	if (fault == NULL)
+		fault = failover_difference(cfg, server, &slot, &remedy);
 	slot_free(&slot);
-	if (!exists && start)
-		status = earlier_vanished(cfg);
-	if (!exists && status == EXIT_ASKED)
+	if (fault != NULL)
 	{
-		status = create_slot(server, name);
-		if (status == EXIT_ASKED && !start)
-			earlier_forget(cfg);
+		complain(fault, remedy);
+		return EXIT_PERSON;
 	}
 	if (!exists)
-		return status;
-	if (fault == NULL)
-	{
-		log_info("replication slot \"%s\" is there already", name);
-		return EXIT_ASKED;
-	}
-	complain(fault, remedy);
-	return EXIT_PERSON;
+		return make_slot(server, cfg, start);
+	log_info("replication slot \"%s\" is there already", cfg->slot);
+	return EXIT_ASKED;
 }
 
 enum exit_status

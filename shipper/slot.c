@@ -245,13 +245,18 @@ refusal_of(const char *sqlstate, bool replication)
 }
 
 enum slot_refusal
-slot_create(struct server *server, const char *name, bool temporary)
+slot_create(struct server *server, const char *name, bool temporary,
+			bool failover)
 {
 	const char *params[] = {name, temporary ? "t" : "f"};
 	bool		replication = may_replicate(server);
 	struct rows *rows;
 
-	rows = server_query(server, "SELECT pg_create_logical_replication_slot("
+	/* an older server has one argument less */
+	rows = server_query(server, failover ?
+						"SELECT pg_create_logical_replication_slot("
+						"$1::name, '" SLOT_PLUGIN "', $2::bool, false, true)" :
+						"SELECT pg_create_logical_replication_slot("
 						"$1::name, '" SLOT_PLUGIN "', $2::bool)", 2, params);
 	if (rows == NULL)
 		return refusal_of(server_sqlstate(server), replication);

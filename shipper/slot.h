@@ -63,11 +63,11 @@ enum slot_refusal
 };
 
 /*
- * Makes a slot for our plugin.  Waits for transactions that run now, up to
- * the session's statement_timeout.
+ * Makes a slot for our plugin; "failover" from 17 on only.  Waits for
+ * transactions that run now, up to the session's statement_timeout.
  */
 extern enum slot_refusal slot_create(struct server *server, const char *name,
-									 bool temporary);
+									 bool temporary, bool failover);
 
 /* The remedy for a refusal, to be freed; "" if there is none to name. */
 extern char *slot_remedy(struct server *server, enum slot_refusal refusal);

@@ -1,0 +1,117 @@
+# A standby that has the slot is promoted.  The shipper goes on where it was if
+# the new primary knows all that was shipped, and stops with status 3 if it does
+# not; it never goes back to a primary that was left behind.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $slot   = 'wal2kafka';
+my $folder = launch_dir() . '/sink';
+my $rows   = 0;
+my $from   = 0;
+
+my $first = new_server('first', conf => "autovacuum = off\nwal_keep_size = 256MB\n");
+my ($second, $third) = map { PostgreSQL::Test::Cluster->new($_) } qw(second third);
+
+# The shipper finds who takes writes.
+my @nodes   = ($first, $second, $third);
+my $shipper = Wal2Kafka::Shipper->new(
+	conninfo => 'dbname=postgres target_session_attrs=read-write host='
+	  . join(',', map { $_->host } @nodes) . ' port='
+	  . join(',', map { $_->port } @nodes),
+	slot        => $slot,
+	publication => 'p',
+	kafka       => undef,
+	options     => { sink => "file:$folder" });
+
+# Before 17 a copy with its slots is the way to have them on a standby.
+sub copy_to
+{
+	my ($copy, $node) = @_;
+	$node->stop;
+	$node->backup_fs_cold($copy->name);
+	$node->start;
+	$copy->init_from_backup($node, $copy->name, has_streaming => 1, has_restoring => 0);
+	return;
+}
+
+# A row, written and delivered; returns the end of the log.
+sub ship_row
+{
+	my ($node) = @_;
+	$rows++;
+	$node->safe_psql('postgres', "INSERT INTO t VALUES ($rows)");
+	wait_until("row $rows is delivered", sub { delivered() =~ /\b$rows$/ });
+	return wait_for_slot($node, $slot);
+}
+
+sub delivered
+{
+	my $file = "$folder/public.t.jsonl";
+	return join ' ', (-e $file ? slurp($file) : '') =~ /"Insert":\["(\d+)"\]/g;
+}
+
+sub begin
+{
+	$from = $shipper->log_size;
+	$shipper->start;
+	return;
+}
+
+sub log_now { return substr $shipper->log, $from; }
+
+$first->safe_psql('postgres',
+	'CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t');
+$shipper->init;
+copy_to($second, $first);
+$second->start;
+
+# --- the standby has all that was shipped ---
+begin();
+ship_row($first) for 1 .. 3;
+$first->wait_for_catchup($second, 'replay', $first->lsn('flush'));
+$first->stop('immediate');
+$second->promote;
+ship_row($second);
+is(delivered(), '1 2 3 4', 'it goes on at the new primary, without a repeat');
+like(log_now(), qr/the server's timeline is 2, and was 1 up to/, 'and says so');
+unlike(log_now(), qr/standing by/, 'nobody else has the slot');
+is($shipper->stop, 0, 'stopped');
+
+# --- the old primary comes back instead of the new one ---
+copy_to($third, $second);
+begin();
+ship_row($second);
+$second->stop('immediate');
+$first->start;
+$shipper->wait_for_log(qr/the server's timeline is 1, and was 2: it was left behind/, $from);
+pass('a primary that was left behind is refused');
+is($shipper->kill9, 137, 'killed');
+$first->stop('immediate');
+$second->start;
+
+# --- the standby lacks what was shipped ---
+begin();
+my $lsn = ship_row($second);
+$second->stop('immediate');
+$third->start;
+$third->promote;
+is($shipper->wait_exit, 3, 'a standby that lags behind the topics: left to a person');
+like(log_now(), qr/records up to the commit LSN .* are in Kafka.*knows nothing from/, 'which is named');
+like(log_now(), qr/hint .*into new topics/, 'and what helps');
+like(delivered(), qr/ 6$/, 'nothing was shipped from it');
+
+# --- and has no slot ---
+$third->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+begin();
+is($shipper->wait_exit, 3, 'a new primary without the slot: left to a person');
+like(log_now(), qr/slot "$slot" does not exist/, 'which is named');
+
+$_->stop('immediate') for $third;
+done_testing();
