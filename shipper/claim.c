@@ -11,13 +11,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "earlier.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
 #include "slot.h"
 #include "start.h"
 
-static enum claim_answer judge(struct claim *claim, const struct slot *slot);
+static enum claim_answer moved(struct claim *claim, const struct slot *slot);
+static enum claim_answer judge(struct claim *claim, const struct slot *slot,
+							   bool recorded);
 static enum claim_answer refuse(struct claim *claim, const struct slot *slot,
 								const char *what, const char *how);
 static enum claim_answer is_taken(struct claim *claim,
@@ -50,7 +53,7 @@ claim_cut(struct claim *claim, lsn_t lsn)
 }
 
 enum claim_answer
-claim_ask(struct claim *claim, char **routes)
+claim_ask(struct claim *claim, bool recorded, char **routes)
 {
 	enum exit_status status = EXIT_ASKED;
 	enum claim_answer answer;
@@ -65,46 +68,55 @@ claim_ask(struct claim *claim, char **routes)
 		return give_up(claim, status);
 	if (!slot_read(claim->server, claim->config->slot, &slot))
 		return give_up(claim, server_status(claim->server));
-	answer = judge(claim, &slot);
+	answer = judge(claim, &slot, recorded);
 	slot_free(&slot);
 	return answer == CLAIM_GRANTED ? take(claim, routes) : answer;
 }
 
 enum claim_answer
-claim_have(struct claim *claim, int64_t process)
+claim_have(struct claim *claim, int64_t process, lsn_t recorded)
 {
 	struct slot slot;
-	lsn_t		lsn;
 	enum claim_answer answer = CLAIM_GRANTED;
 
 	claim->own = process;
 	claim->holder = 0;
 	if (!slot_read(claim->server, claim->config->slot, &slot))
 		return give_up(claim, server_status(claim->server));
-	lsn = position(&slot);
 	if (claim->held == LSN_INVALID)
-		claim->held = lsn;
-	else if (lsn > claim->held)
-	{
-		char	   *what = mem_format("replication slot \"%s\" stands at %s, "
-									  "and this program confirmed no more "
-									  "than " LSN_FORMAT ": somebody moved "
-									  "it, or made it anew",
-									  claim->config->slot, slot.confirmed,
-									  LSN_ARGS(claim->held));
-
-		answer = refuse(claim, &slot, what, "Changes between the two are not "
-						"in Kafka: bring the tables over again, then start "
-						"wal2kafka anew.");
-		free(what);
-	}
+		claim->held = recorded;
+	if (claim->held == LSN_INVALID)
+		claim->held = position(&slot);
+	else if (position(&slot) > claim->held)
+		answer = moved(claim, &slot);
 	slot_free(&slot);
 	claim_free(claim);
 	return answer;
 }
 
 static enum claim_answer
-judge(struct claim *claim, const struct slot *slot)
+moved(struct claim *claim, const struct slot *slot)
+{
+	char	   *what = mem_format("replication slot \"%s\" stands at %s, and "
+								  "this program confirmed no more than "
+								  LSN_FORMAT ": somebody moved it, or made it "
+								  "anew", claim->config->slot, slot->confirmed,
+								  LSN_ARGS(claim->held));
+	enum claim_answer answer = refuse(claim, slot, what, "Changes between "
+									  "the two are not in Kafka: bring the "
+									  "tables over again, then start "
+									  "wal2kafka anew.");
+
+	free(what);
+	return answer;
+}
+
+/*
+ * While this program was frozen, or cut off, another may have had the slot and
+ * left it: its record tells.
+ */
+static enum claim_answer
+judge(struct claim *claim, const struct slot *slot, bool recorded)
 {
 	enum claim_answer answer;
 	char	   *remedy;
@@ -113,8 +125,17 @@ judge(struct claim *claim, const struct slot *slot)
 	if (not_yet(claim, slot))
 		return give_up(claim, EXIT_RESTART);
 	fault = slot_fault(slot, claim->config->slot, claim->server, &remedy);
+	if (fault == NULL && slot->active)
+		return is_taken(claim, slot);
+	if (fault == NULL && claim->held != LSN_INVALID &&
+		position(slot) > claim->held)
+	{
+		if (!recorded)
+			return moved(claim, slot);
+		claim_cut(claim, LSN_INVALID);
+	}
 	if (fault == NULL)
-		return slot->active ? is_taken(claim, slot) : CLAIM_GRANTED;
+		return CLAIM_GRANTED;
 	answer = refuse(claim, slot, fault, remedy);
 	free(fault);
 	free(remedy);
@@ -149,7 +170,7 @@ refuse(struct claim *claim, const struct slot *slot, const char *what,
 	else if (position(slot) != LSN_INVALID && !slot->ahead)
 		log_hint("Everything up to %s was confirmed to it as delivered.",
 				 slot->confirmed);
-	else
+	else if (earlier_vanished(claim->config) == EXIT_ASKED)
 		log_hint("How far a stream of before came is told by the \"lsn\" of "
 				 "the last records in the topics.");
 	return give_up(claim, EXIT_PERSON);

@@ -10,6 +10,7 @@
 #ifndef CLAIM_H
 #define CLAIM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -43,16 +44,20 @@ extern void claim_free(struct claim *claim);
 
 /*
  * Whether the slot can be read, with an empty ledger.  What is in the way is
- * logged.  When granted, *routes is the plugin's option, to be freed.  Waits
- * for the server, seconds at most.
+ * logged.  "recorded": a state record will judge one that stands further than
+ * this program left it.  When granted, *routes is the plugin's option, to be
+ * freed.  Waits for the server, seconds at most.
  */
-extern enum claim_answer claim_ask(struct claim *claim, char **routes);
+extern enum claim_answer claim_ask(struct claim *claim, bool recorded,
+								   char **routes);
 
 /*
  * The stream has begun, in that process of the server: from now on nobody else
- * can move the slot.  Granted, or refused or later as above.
+ * can move the slot.  "recorded" is how far it stands at most by the state
+ * record; LSN_INVALID: there is none.  Granted, or refused or later as above.
  */
-extern enum claim_answer claim_have(struct claim *claim, int64_t process);
+extern enum claim_answer claim_have(struct claim *claim, int64_t process,
+									lsn_t recorded);
 
 /*
  * With an empty ledger: what this program knows of the log ends at that LSN,

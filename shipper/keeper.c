@@ -110,6 +110,18 @@ keeper_admit(struct keeper *keeper, struct stream *stream)
 		compare(keeper, stream, &standing);
 }
 
+bool
+keeper_keeps(const struct keeper *keeper)
+{
+	return keeper->store != NULL;
+}
+
+lsn_t
+keeper_recorded(const struct keeper *keeper)
+{
+	return keeper->known ? keeper->stored.confirmed : LSN_INVALID;
+}
+
 enum keeper_answer
 keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
 {

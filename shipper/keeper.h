@@ -60,6 +60,12 @@ extern struct keeper *keeper_open(const struct config *config,
 extern enum keeper_answer keeper_admit(struct keeper *keeper,
 									   struct stream *stream);
 
+/* Whether a record is kept at all. */
+extern bool keeper_keeps(const struct keeper *keeper);
+
+/* How far the record says that the slot stands; LSN_INVALID: there is none. */
+extern lsn_t keeper_recorded(const struct keeper *keeper);
+
 /* A first frame tells the plugin's options: KEEPER_GO or KEEPER_PERSON. */
 extern enum keeper_answer keeper_fingerprint(struct keeper *keeper,
 											 uint64_t fingerprint);

@@ -489,7 +489,8 @@ static void
 open_stream(struct run *run)
 {
 	char	   *routes = NULL;
-	enum claim_answer answer = claim_ask(&run->claim, &routes);
+	enum claim_answer answer = claim_ask(&run->claim,
+										 keeper_keeps(run->keeper), &routes);
 
 	if (stop_asked)
 		log_debug("asked to stop while connecting");
@@ -539,7 +540,8 @@ start_stream(struct run *run, const char *routes)
 		lose_stream(run);
 		return;
 	}
-	heed_claim(run, claim_have(&run->claim, stream_process(run->stream)));
+	heed_claim(run, claim_have(&run->claim, stream_process(run->stream),
+							   keeper_recorded(run->keeper)));
 	if (!stream_is_open(run->stream))
 		return;
 	if (start == LSN_INVALID)

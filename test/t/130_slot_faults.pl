@@ -92,7 +92,7 @@ $shipper = Wal2Kafka::Shipper->new(
 	slot        => $slot,
 	publication => 'p',
 	kafka       => undef,
-	options     => { sink => "file:$folder" });
+	options     => { sink => "file:$folder", state => 'none' });
 
 # --- dropped ---
 my $lsn = here();
