@@ -263,7 +263,7 @@ keeper_record(struct keeper *keeper, lsn_t confirmable,
 }
 
 void
-keeper_recorded(struct keeper *keeper)
+keeper_committed(struct keeper *keeper)
 {
 	keeper->stored = keeper->next;
 	keeper->known = keeper->worked = true;

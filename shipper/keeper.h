@@ -102,7 +102,7 @@ extern void keeper_found(struct keeper *keeper, const struct state *state);
 /* The next one, to be freed; and it is committed. */
 extern char *keeper_record(struct keeper *keeper, lsn_t confirmable,
 						   struct position position);
-extern void keeper_recorded(struct keeper *keeper);
+extern void keeper_committed(struct keeper *keeper);
 
 extern void keeper_poll_fd(const struct keeper *keeper, struct pollfd *fd);
 

@@ -308,7 +308,7 @@ take_position(struct transaction *transaction,
 static enum sink_health
 committed(struct transaction *transaction)
 {
-	keeper_recorded(transaction->keeper);
+	keeper_committed(transaction->keeper);
 	ledger_release(transaction->ledger, transaction->through);
 	transaction->through = NULL;
 	transaction->dirty = false;
