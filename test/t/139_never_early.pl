@@ -145,7 +145,15 @@ EOS
 	my $end = slot_field($node, $slot, "confirmed_flush_lsn - '0/0'");
 	my $from = $shipper->log_size;
 	$node->safe_psql('postgres', "COMMIT PREPARED 'later'");
-	$shipper->wait_for_log(qr/frame: \d+ bytes, 1 records/, $from);
+	my $behind = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	wait_until(
+		'the shipper has read it',
+		sub {
+			return
+				 substr($shipper->log, $from) =~ /frame: \d+ bytes, 1 records/
+			  || slot_field($node, $slot,
+				"confirmed_flush_lsn >= '$behind'") eq 't';
+		});
 	crash();
 	my ($record) =
 	  grep { $_->{key} eq $id } $kafka->records('public.a');
