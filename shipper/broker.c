@@ -299,6 +299,9 @@ report_silence(const struct config *cfg, rd_kafka_resp_err_t err,
 				   bootstrap(cfg), complaint->text[0] != '\0' ?
 				   complaint->text : rd_kafka_err2str(err));
 	report_remedy(report, "%s", complaint_remedy(complaint->code));
+	if (complaint->code == RD_KAFKA_RESP_ERR__AUTHENTICATION &&
+		producer_login_hint(cfg) != NULL)
+		report_remedy(report, "%s", producer_login_hint(cfg));
 }
 
 /* Waits for a broker, but not long when each of them has refused. */

@@ -248,6 +248,9 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 	{
 		log_error("Kafka refuses the connection: %s", text);
 		log_hint("%s", hint);
+		hint = producer_login_hint(producer->config);
+		if (hint != NULL)
+			log_hint("%s", hint);
 		topics_doubt(producer->topics);
 	}
 	else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)

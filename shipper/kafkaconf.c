@@ -13,6 +13,7 @@
 #include "transaction.h"
 
 #define DEFAULT_MESSAGE_MAX 1000000
+#define SCRAM_VERSION		0x020601ff	/* of librdkafka */
 
 /* librdkafka keeps about 200 bytes of its own for each message in flight */
 #define QUEUE_MESSAGES	"100000"
@@ -101,6 +102,20 @@ producer_max_record(const struct config *config)
 		value = lookup(config, "max.request.size");
 	limit = value != NULL ? strtoul(value, NULL, 10) : DEFAULT_MESSAGE_MAX;
 	return limit > 2 * PRODUCER_OVERHEAD ? limit - PRODUCER_OVERHEAD : limit;
+}
+
+const char *
+producer_login_hint(const struct config *config)
+{
+	const char *mechanism = lookup(config, "sasl.mechanism");
+
+	if (mechanism == NULL)
+		mechanism = lookup(config, "sasl.mechanisms");
+	if (mechanism == NULL || strncasecmp(mechanism, "SCRAM-", 6) != 0 ||
+		rd_kafka_version() >= SCRAM_VERSION)
+		return NULL;
+	return "librdkafka before 2.6.1 cannot log in to Kafka 4 by SCRAM: take "
+		"a newer one, or sasl.mechanism = PLAIN over TLS.";
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include "topic.h"
 
 #define LOOKUP_MS			5000	/* one call */
+#define HURRIED_MS			3000
 #define SETTINGS_MS			1000	/* of a topic: it can do without */
 #define CREATE_MS			15000
 
@@ -32,6 +33,7 @@ struct lookups
 	bool		stop;
 };
 
+static void queue_lookup(struct lookups *lookups, struct lookup *lookup);
 static void *answer_lookups(void *arg);
 static void look_up(struct lookups *lookups, struct lookup *lookup);
 static void read_metadata(struct lookup *lookup,
@@ -60,10 +62,26 @@ void
 lookups_ask(struct lookups *lookups, struct topic *topic, bool create)
 {
 	struct lookup *lookup = mem_zalloc(sizeof(*lookup));
-	struct lookup **end;
 
 	lookup->topic = topic;
 	lookup->create = create;
+	queue_lookup(lookups, lookup);
+}
+
+void
+lookups_ask_all(struct lookups *lookups, bool hurried)
+{
+	struct lookup *lookup = mem_zalloc(sizeof(*lookup));
+
+	lookup->hurried = hurried;
+	queue_lookup(lookups, lookup);
+}
+
+static void
+queue_lookup(struct lookups *lookups, struct lookup *lookup)
+{
+	struct lookup **end;
+
 	pthread_mutex_lock(&lookups->lock);
 	for (end = &lookups->questions; *end != NULL; end = &(*end)->next)
 		continue;
@@ -160,7 +178,8 @@ look_up(struct lookups *lookups, struct lookup *lookup)
 		lookup->err = rd_kafka_metadata(lookups->kafka, 0,
 										lookup->topic != NULL ?
 										lookup->topic->handle : NULL,
-										&metadata, LOOKUP_MS);
+										&metadata, lookup->hurried ?
+										HURRIED_MS : LOOKUP_MS);
 	if (lookup->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	if (lookup->topic == NULL)

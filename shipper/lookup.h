@@ -25,6 +25,7 @@ struct lookup
 	struct lookup *next;
 	struct topic *topic;		/* borrowed; name and handle never change */
 	bool		create;			/* it, first */
+	bool		hurried;
 
 	rd_kafka_resp_err_t err;	/* of a call, or of the topic */
 	char		text[256];		/* of an error, when there is more to say */
@@ -40,8 +41,10 @@ struct lookups;
 extern struct lookups *lookups_open(const struct config *config,
 									rd_kafka_t *kafka, int wake);
 
+/* "hurried": an answer that takes longer than 3 s is none. */
 extern void lookups_ask(struct lookups *lookups, struct topic *topic,
 						bool create);
+extern void lookups_ask_all(struct lookups *lookups, bool hurried);
 
 /* The answers there are, linked; each goes to lookup_free(). */
 extern struct lookup *lookups_take(struct lookups *lookups);

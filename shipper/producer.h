@@ -31,6 +31,12 @@ extern rd_kafka_conf_t *producer_conf(const struct config *config,
 /* The largest key and value that the client's settings let through. */
 extern size_t producer_max_record(const struct config *config);
 
+/*
+ * What is known to be in the way of a login that was refused, or NULL:
+ * librdkafka before 2.6.1 does not do SCRAM as Kafka 4 wants it.
+ */
+extern const char *producer_login_hint(const struct config *config);
+
 extern const struct sink_ops producer_ops;
 
 #endif							/* PRODUCER_H */

@@ -98,7 +98,7 @@ topics_collect(struct topics *topics)
 	if (clock_ms() >= topics->recheck_at)
 	{
 		topics->recheck_at = clock_ms() + topics->recheck_ms;
-		lookups_ask(topics->lookups, NULL, false);
+		lookups_ask_all(topics->lookups, false);
 	}
 	if (clock_ms() >= topics->watch_at)
 	{
@@ -114,7 +114,7 @@ topics_doubt(struct topics *topics)
 	if (topics->login_refused || pin_any_worked())
 		return;
 	topics->login_refused = true;
-	lookups_ask(topics->lookups, NULL, false);
+	lookups_ask_all(topics->lookups, true);
 }
 
 size_t

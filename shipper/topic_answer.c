@@ -107,6 +107,9 @@ take_failure(struct topics *topics, const struct lookup *lookup)
 	const char *hint;
 
 	ask_again(topics, topic, ASK_AGAIN_MS);
+	/* librdkafka's own errors are all negative: there was no answer */
+	if (topics->login_refused && lookup->err < 0)
+		return nobody_answers(topics, lookup);
 	if (lookup->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
 		lookup->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
 		return missing(topics, topic);

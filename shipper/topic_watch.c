@@ -53,7 +53,7 @@ topic_watch(struct topics *topics)
 	if (topics->watching || !tell_of)
 		return;
 	topics->watching = true;
-	lookups_ask(topics->lookups, NULL, false);
+	lookups_ask_all(topics->lookups, false);
 }
 
 void

@@ -18,13 +18,13 @@ plan skip_all => 'the mock cannot do this to topics'
 
 my $kafka = Wal2Kafka::Kafka->new(
 	settings => {
-		'log.initial.task.delay.ms' => 0,
-		'log.retention.check.interval.ms' => 100,
-		'producer.id.expiration.ms' => 2000,
+		'log.initial.task.delay.ms'                => 0,
+		'log.retention.check.interval.ms'          => 100,
+		'producer.id.expiration.ms'                => 2000,
 		'producer.id.expiration.check.interval.ms' => 100
 	});
 my $admin = $kafka->admin;
-my $node = new_server('source');
+my $node  = new_server('source');
 $node->safe_psql('postgres', <<'END');
 CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
 CREATE TABLE keyless (id int, v bigint);
@@ -38,13 +38,13 @@ sub shipper
 {
 	my ($slot, $broker, %options) = @_;
 	my $shipper = Wal2Kafka::Shipper->new(
-		node => $node,
-		kafka => $kafka,
-		slot => $slot,
+		node        => $node,
+		kafka       => $kafka,
+		slot        => $slot,
 		publication => 'p',
-		http => Wal2Kafka::Shipper->can_http,
+		http        => Wal2Kafka::Shipper->can_http,
 		# how soon librdkafka believes that a topic is gone
-		broker => { 'topic.metadata.propagation.max.ms' => 500, %$broker },
+		broker  => { 'topic.metadata.propagation.max.ms' => 500, %$broker },
 		options => \%options);
 	$shipper->init;
 	return $shipper;
@@ -163,7 +163,7 @@ wait_for_slot($node, 'main');
 $kafka->delete_topic('public.t');
 $kafka->create_topic('public.t', 2);
 $from = $shipper->log_size;
-$lsn = execute('UPDATE t SET v = 2 WHERE id < 10');
+$lsn  = execute('UPDATE t SET v = 2 WHERE id < 10');
 is($shipper->wait_exit, 3, 'a topic made anew: status 3');
 like(
 	substr($shipper->log, $from),
@@ -193,7 +193,7 @@ wait_for_slot($node, 'creating');
 $kafka->delete_topic('public.t');
 execute('UPDATE t SET v = 5 WHERE id < 10');
 is($creating->wait_exit, 3, 'topics = create: status 3 all the same');
-ok(!exists { $kafka->topics }->{'public.t'},
+ok( !exists { $kafka->topics }->{'public.t'},
 	'what is gone is not made anew in silence');
 
 done_testing();

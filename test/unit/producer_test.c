@@ -45,16 +45,19 @@ struct rig
 static void
 rig_open(struct rig *rig, int partitions)
 {
+	static int	number;			/* what is pinned of a topic outlives a producer */
 	struct sink *sink;
+	char		name[16];
 
+	snprintf(name, sizeof(name), "t%d", ++number);
 	memset(rig, 0, sizeof(*rig));
 	rig->lsn = 1;
 	ledger_init(&rig->ledger, free);
 	sink = producer_ops.open(&config, &rig->ledger);
 	rig->producer = (struct producer *) sink;
 	rig->cluster = rd_kafka_handle_mock_cluster(rig->producer->kafka);
-	rd_kafka_mock_topic_create(rig->cluster, "t", partitions, 1);
-	rig->topic = producer_ops.topic(sink, "t");
+	rd_kafka_mock_topic_create(rig->cluster, name, partitions, 1);
+	rig->topic = producer_ops.topic(sink, name);
 }
 
 static bool
@@ -272,6 +275,29 @@ test_abandon(void)
 	   "and are let go of, unconfirmed");
 }
 
+/* The queue must hold a record, or it would wait for ever. */
+static void
+test_queue(void)
+{
+	struct config_property more[] = {
+		properties[0], properties[1], properties[2],
+		{.name = "queue.buffering.max.kbytes", .value = "50"},
+	};
+	struct config small = config;
+	char		err[PRODUCER_ERROR_SIZE];
+	rd_kafka_conf_t *conf;
+
+	small.kafka = more;
+	small.kafka_count = 4;
+	ok(producer_conf(&small, err, sizeof(err)) == NULL &&
+	   strstr(err, "queue.buffering.max.kbytes must be more than 97") != NULL,
+	   "a queue smaller than a record is refused");
+	more[3].value = "98";
+	conf = producer_conf(&small, err, sizeof(err));
+	ok(conf != NULL, "a larger one is not");
+	rd_kafka_conf_destroy(conf);
+}
+
 int
 main(void)
 {
@@ -283,12 +309,15 @@ main(void)
 	test_copies();
 	test_large();
 	test_retry();
-	fails_with(RD_KAFKA_RESP_ERR_INVALID_RECORD, HEALTH_HOPELESS,
-			   "an invalid record needs a person");
-	fails_with(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, HEALTH_HOPELESS,
-			   "so does a topic that may not be written");
+	fails_with(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, HEALTH_HOPELESS,
+			   "a record that no retry mends needs a person");
+	fails_with(RD_KAFKA_RESP_ERR_INVALID_RECORD, HEALTH_BROKEN,
+			   "an invalid one is looked into first");
+	fails_with(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, HEALTH_BROKEN,
+			   "access that there was is tried again");
 	fails_with(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, HEALTH_BROKEN,
 			   "a producer whose sequence the broker refuses is made anew");
 	test_abandon();
+	test_queue();
 	return tap_done();
 }

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use Carp;
-use Digest::SHA qw(hmac_sha256);
 use IO::Socket::INET;
 use Wal2Kafka::Test;
 
@@ -90,10 +89,7 @@ sub producers
 {
 	my ($self, $topic, $partition) = @_;
 	my $in = $self->_ask(61, 0, 1,
-			"\x02"
-		  . _compact($topic) . "\x02"
-		  . pack('N', $partition)
-		  . "\0\0");
+		"\x02" . _compact($topic) . "\x02" . pack('N', $partition) . "\0\0");
 
 	_int($in);
 	_take($in, 1 + 1 + length($topic) + 1);
@@ -207,28 +203,6 @@ sub throttle
 	_int($in);
 	my $error = _short($in);
 	croak "quota of $client: error $error" if $error;
-	return;
-}
-
-# A user's password for SCRAM-SHA-256.
-sub set_password
-{
-	my ($self, $user, $password) = @_;
-	my ($salt, $rounds) = ('salt of tests', 4096);
-	my $last = my $sum = hmac_sha256($salt . pack('N', 1), $password);
-
-	$sum ^= $last = hmac_sha256($last, $password) for 2 .. $rounds;
-	my $in = $self->_ask(51, 0, 1,
-			"\x01\x02"
-		  . _compact($user) . "\x01"
-		  . pack('N', $rounds)
-		  . _compact($salt)
-		  . _compact($sum)
-		  . "\0\0");
-	_int($in);
-	_take($in, 2 + length $user);
-	my $error = _short($in);
-	croak "password of $user: error $error" if $error;
 	return;
 }
 

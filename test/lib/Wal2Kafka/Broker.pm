@@ -33,12 +33,20 @@ sub new
 	return $self;
 }
 
-sub id      { return $_[0]->{id}; }
-sub pid     { return $_[0]->{pid}; }
-sub log     { return slurp($_[0]->{log}); }
-sub address { return "127.0.0.1:$_[0]->{ports}{$_[1] || 'PLAINTEXT'}"; }
+sub id         { return $_[0]->{id}; }
+sub pid        { return $_[0]->{pid}; }
+sub log        { return slurp($_[0]->{log}); }
 sub proxy_port { return $_[0]->{proxy_port}; }
-sub voter   { return "$_[0]->{id}\@" . $_[0]->address('CONTROLLER'); }
+sub voter      { return "$_[0]->{id}\@" . $_[0]->address('CONTROLLER'); }
+
+# Of a listener.  A certificate is for a name: old clients compare no address.
+sub address
+{
+	my ($self, $name) = @_;
+	my $protocol = $self->{listeners}{ $name ||= 'PLAINTEXT' } || '';
+	my $host     = $protocol =~ /SSL$/ ? 'localhost' : '127.0.0.1';
+	return "$host:$self->{ports}{$name}";
+}
 
 # Writes its settings; those of %more win.
 sub configure
@@ -82,6 +90,22 @@ appender.stdout.name = STDOUT
 appender.stdout.layout.type = PatternLayout
 appender.stdout.layout.pattern = %d %p %c %m%n
 END
+	return;
+}
+
+# Changes settings from its next start on.
+sub reconfigure
+{
+	my ($self, %changes) = @_;
+	my $file = "$self->{dir}/server.properties";
+	my $text = slurp($file);
+
+	for my $name (keys %changes)
+	{
+		$text =~ s/^\Q$name\E=.*\n//m;
+		$text .= "$name=$changes{$name}\n";
+	}
+	spit($file, $text);
 	return;
 }
 
