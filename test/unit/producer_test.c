@@ -30,6 +30,7 @@ static struct config config = {
 	.topics = TOPICS_REQUIRE,
 	.topic_partitions = 1,
 	.max_in_flight = 1024 * 1024,
+	.http = (char *) "none",
 };
 
 /* One producer, its cluster and its ledger. */
