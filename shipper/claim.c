@@ -65,7 +65,10 @@ claim_ask(struct claim *claim, bool recorded, char **routes)
 	if (claim->server == NULL)
 		claim->server = server_open(claim->config, &status);
 	if (claim->server == NULL)
-		return give_up(claim, status);
+	{
+		answer = give_up(claim, status);
+		return status == EXIT_PERSON ? CLAIM_LOGIN : answer;
+	}
 	if (!slot_read(claim->server, claim->config->slot, &slot))
 		return give_up(claim, server_status(claim->server));
 	answer = judge(claim, &slot, recorded);

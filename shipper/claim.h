@@ -35,6 +35,8 @@ enum claim_answer
 	CLAIM_GRANTED,				/* start streaming */
 	CLAIM_TAKEN,				/* another reads it: ask again soon */
 	CLAIM_LATER,				/* the server cannot tell or cannot do now */
+	CLAIM_LOGIN,				/* it refuses the login: leave with
+								 * claim->status, or ask again slowly */
 	CLAIM_REFUSED,				/* leave with claim->status */
 };
 

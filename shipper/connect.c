@@ -77,8 +77,8 @@ connect_query(PGconn *conn, const char *sql,
 
 /*
  * What stands before dbname are defaults that conninfo may change, what stands
- * after it may not be changed.  A dead peer is noticed by TCP: silence of the
- * server means nothing, it may be decoding.
+ * after it may not be changed.  A dead peer is noticed by TCP, within 30 s:
+ * silence of the server means nothing, it may be decoding.
  */
 static PGconn *
 begin(const struct config *config)
@@ -90,8 +90,8 @@ begin(const struct config *config)
 		"dbname", "replication", "client_encoding", "options", NULL,
 	};
 	const char *const values[] = {
-		"wal2kafka", "10", "30",
-		"10", "3", "60000",
+		"wal2kafka", "10", "10",
+		"5", "3", "30000",
 		config->conninfo, "database", "UTF8", options, NULL,
 	};
 	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);

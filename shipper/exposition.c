@@ -89,6 +89,7 @@ static const struct row rows[] = {
 static const char *const reactions[REACTION_COUNT] = {
 	[REACTION_RETRY] = "retry",
 	[REACTION_REPEAT] = "unexpected",
+	[REACTION_TRANSIENT] = "passing",
 	[REACTION_WAIT] = "server_stopping",
 	[REACTION_STANDBY] = "slot_in_use",
 	[REACTION_CONFIG] = "refused",

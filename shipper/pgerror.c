@@ -11,13 +11,28 @@
 #include "mem.h"
 #include "names.h"
 
+static enum reaction failed(const PGconn *conn, const char *what,
+							const PGresult *result, bool streaming);
 static enum reaction react(const PGconn *conn, const char *sqlstate,
-						   const char *message);
+						   const char *message, bool streaming);
 static void log_expanded(const PGconn *conn, const char *hint);
 static char *one_line(const char *message);
 
 enum reaction
 pgerror_result(const PGconn *conn, const char *what, const PGresult *result)
+{
+	return failed(conn, what, result, false);
+}
+
+enum reaction
+pgerror_stream(const PGconn *conn, const char *what, const PGresult *result)
+{
+	return failed(conn, what, result, true);
+}
+
+static enum reaction
+failed(const PGconn *conn, const char *what, const PGresult *result,
+	   bool streaming)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -32,7 +47,7 @@ pgerror_result(const PGconn *conn, const char *what, const PGresult *result)
 			  context != NULL ? "; " : "", context != NULL ? context : "");
 	if (hint != NULL)
 		log_hint("%s", hint);
-	return react(conn, sqlstate, primary);
+	return react(conn, sqlstate, primary, streaming);
 }
 
 /* libpq's own words; a refusal by the server has its SQLSTATE among them. */
@@ -48,16 +63,17 @@ pgerror_connection(const PGconn *conn, const char *what)
 			c[8] == ':')
 			memcpy(sqlstate, c + 3, 5);
 	log_error("%s: %s", what, message);
-	reaction = react(conn, sqlstate, message);
+	reaction = react(conn, sqlstate, message, false);
 	free(message);
 	return reaction;
 }
 
 static enum reaction
-react(const PGconn *conn, const char *sqlstate, const char *message)
+react(const PGconn *conn, const char *sqlstate, const char *message,
+	  bool streaming)
 {
 	const char *hint;
-	enum reaction reaction = reaction_find(sqlstate, message, &hint);
+	enum reaction reaction = reaction_find(sqlstate, message, streaming, &hint);
 
 	if (hint != NULL)
 		log_expanded(conn, hint);

@@ -14,6 +14,10 @@
 extern enum reaction pgerror_result(const PGconn *conn, const char *what,
 									const PGresult *result);
 
+/* The stream did. */
+extern enum reaction pgerror_stream(const PGconn *conn, const char *what,
+									const PGresult *result);
+
 /* The connection did. */
 extern enum reaction pgerror_connection(const PGconn *conn, const char *what);
 

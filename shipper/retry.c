@@ -13,12 +13,14 @@
 #define DELAY_MIN_MS		1000
 #define DELAY_MAX_MS		60000
 #define DELAY_STANDBY_MS	2000
-#define DELAY_SHUTDOWN_MS	5000	/* a server going down wants to be left */
+#define DELAY_SHUTDOWN_MS	10000	/* a server going down wants to be left */
+#define DELAY_LOGIN_MS		10000	/* some count what they refuse */
 #define STEADY_MS			60000	/* a stream this old starts delays anew */
-#define REPEATS_MAX			5	/* of an error at one place */
+#define REPEATS_MAX			3	/* of an error at one place */
 
 static bool keeps_coming(struct retry *retry, enum reaction reaction,
 						 lsn_t lsn);
+static int64_t jitter(int64_t delay);
 
 /* Growing, and never quite the same as that of others who lost it too. */
 void
@@ -30,9 +32,9 @@ retry_plan(struct retry *retry, int64_t least)
 		delay *= 2;
 	if (delay > DELAY_MAX_MS)
 		delay = DELAY_MAX_MS;
-	delay -= (int64_t) (random() % (delay / 4 + 1));
+	delay -= jitter(delay);
 	if (delay < least)
-		delay = least;
+		delay = least + jitter(least);
 	retry->attempts++;
 	retry->at = clock_ms() + delay;
 	log_info("trying again in %" PRId64 ".%" PRId64 " s", delay / 1000,
@@ -56,7 +58,10 @@ retry_steady(struct retry *retry, lsn_t lsn)
 	if (lasts || lsn > retry->opened_lsn)
 		retry->attempts = 0;
 	if (lasts)
+	{
 		retry->careful = false;
+		retry->repeats = 0;
+	}
 }
 
 bool
@@ -82,7 +87,7 @@ retry_after(struct retry *retry, enum reaction reaction, lsn_t lsn,
 		case REACTION_CONFIG:
 			if (!retry->worked)
 				return false;
-			retry_plan(retry, 0);
+			retry_plan(retry, DELAY_LOGIN_MS);
 			break;
 		case REACTION_STANDBY:
 			retry->at = clock_ms() + DELAY_STANDBY_MS;
@@ -92,22 +97,31 @@ retry_after(struct retry *retry, enum reaction reaction, lsn_t lsn,
 			break;
 		case REACTION_RETRY:
 		case REACTION_REPEAT:
+		case REACTION_TRANSIENT:
 			retry_plan(retry, 0);
 			break;
 	}
 	return true;
 }
 
-/* The same place again and again is no accident. */
+/* The same place again and again is no accident; true to give up. */
 static bool
 keeps_coming(struct retry *retry, enum reaction reaction, lsn_t lsn)
 {
-	retry->repeats = lsn == retry->repeat_lsn && reaction == REACTION_REPEAT ?
-		retry->repeats + 1 : 0;
+	if (reaction != REACTION_REPEAT && reaction != REACTION_TRANSIENT)
+		return false;
+	retry->repeats = lsn == retry->repeat_lsn ? retry->repeats + 1 : 1;
 	retry->repeat_lsn = lsn;
 	if (retry->repeats < REPEATS_MAX)
 		return false;
 	log_error("the server fails at the same place every time, after "
 			  LSN_FORMAT, LSN_ARGS(lsn));
-	return true;
+	return reaction == REACTION_REPEAT;
+}
+
+/* Up to a quarter. */
+static int64_t
+jitter(int64_t delay)
+{
+	return (int64_t) (random() % (delay / 4 + 1));
 }

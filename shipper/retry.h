@@ -32,7 +32,7 @@ retry_at_once(struct retry *retry, int64_t now)
 	retry->at = now;
 }
 
-/* After the next delay, but not before "least" ms; logged. */
+/* After the next delay, but no sooner than in "least" ms; logged. */
 extern void retry_plan(struct retry *retry, int64_t least);
 
 /* A stream was opened; lsn is what is confirmable. */

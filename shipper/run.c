@@ -604,6 +604,12 @@ heed_claim(struct run *run, enum claim_answer answer)
 			metrics.losses[REACTION_RETRY]++;
 			retry_plan(&run->retry, 0);
 			break;
+		case CLAIM_LOGIN:
+			metrics.losses[REACTION_CONFIG]++;
+			if (!retry_after(&run->retry, REACTION_CONFIG,
+							 run->ledger.confirmable, false))
+				leave(run, run->claim.status);
+			break;
 		case CLAIM_REFUSED:
 			leave(run, run->claim.status);
 			break;

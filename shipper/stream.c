@@ -307,7 +307,7 @@ copy_ended(struct stream *stream)
 		stream->reaction = REACTION_WAIT;
 	}
 	else if (result != NULL)
-		stream->reaction = pgerror_result(stream->conn, "the stream broke",
+		stream->reaction = pgerror_stream(stream->conn, "the stream broke",
 										  result);
 	else
 		stream->reaction = pgerror_connection(stream->conn, "lost the "
