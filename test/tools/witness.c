@@ -9,7 +9,8 @@
  *
  * One small query every 20 ms; Kafka is asked only when the slot has moved.  A
  * server or broker that is away is waited for; ends that come late only make
- * the sample weaker.
+ * the sample weaker.  An end that goes down comes from a broker that does not
+ * know yet that it leads no more: the highest that was seen counts.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 
 #define INTERVAL_MS		20
 #define KAFKA_MS		5000
+#define MAX_PARTITIONS	1024
 
 struct witness
 {
@@ -33,6 +35,7 @@ struct witness
 	int			topic_count;
 	PGconn	   *conn;
 	rd_kafka_t *kafka;
+	int64_t		ends[MAX_PARTITIONS];	/* highest seen, so many for each topic */
 };
 
 static void
@@ -82,6 +85,24 @@ list_partitions(struct witness *w)
 	return list;
 }
 
+static void
+print_end(struct witness *w, const rd_kafka_topic_partition_t *partition)
+{
+	const int	share = MAX_PARTITIONS / w->topic_count;
+	int			topic = 0;
+	int64_t    *end;
+
+	while (strcmp(w->topics[topic], partition->topic) != 0)
+		topic++;
+	if (partition->partition >= share)
+		return;
+	end = &w->ends[topic * share + partition->partition];
+	if (partition->offset > *end)
+		*end = partition->offset;
+	printf("\t%s\t%d\t%lld", partition->topic, (int) partition->partition,
+		   (long long) *end);
+}
+
 /* False: Kafka did not answer. */
 static bool
 note_ends(struct witness *w, const char *lsn)
@@ -95,9 +116,7 @@ note_ends(struct witness *w, const char *lsn)
 		printf("%s", lsn);
 		for (int i = 0; i < list->cnt; i++)
 			if (list->elems[i].err == 0)
-				printf("\t%s\t%d\t%lld", list->elems[i].topic,
-					   (int) list->elems[i].partition,
-					   (long long) list->elems[i].offset);
+				print_end(w, &list->elems[i]);
 		printf("\n");
 		fflush(stdout);
 	}
@@ -135,7 +154,7 @@ parse_options(struct witness *w, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct witness w = {0};
+	static struct witness w;
 	char		lsn[64];
 	char		noted[64] = "";
 
