@@ -17,7 +17,7 @@ feedback_due(const struct feedback *feedback, lsn_t confirmable, bool idle)
 	if (feedback->wanted)
 		return 0;
 	if (confirmable == feedback->confirmed)
-		return feedback->at + STATUS_MS;
+		return feedback->at + feedback->interval;
 	return feedback->at + (idle ? STATUS_IDLE_MS : STATUS_MOVED_MS);
 }
 
@@ -30,8 +30,11 @@ feedback_sent(struct feedback *feedback, lsn_t confirmed)
 }
 
 void
-feedback_restart(struct feedback *feedback)
+feedback_restart(struct feedback *feedback, int patience)
 {
+	feedback->interval = STATUS_MS;
+	if (patience > 0 && patience / 4 < STATUS_MS)
+		feedback->interval = patience / 4 + 1;
 	feedback->at = 0;
 	feedback->wanted = false;
 	feedback->questions = 0;

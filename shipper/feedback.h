@@ -18,6 +18,7 @@ struct feedback
 {
 	lsn_t		confirmed;		/* last sent to the server */
 	int64_t		at;				/* when that was */
+	int			interval;		/* ms, without news */
 	bool		wanted;			/* the server asked */
 	unsigned	questions;		/* since questions_from, frames apart */
 	int64_t		questions_from;
@@ -29,8 +30,11 @@ extern int64_t feedback_due(const struct feedback *feedback, lsn_t confirmable,
 
 extern void feedback_sent(struct feedback *feedback, lsn_t confirmed);
 
-/* A new connection: due at once. */
-extern void feedback_restart(struct feedback *feedback);
+/*
+ * A new connection: due at once, and in time for a server that waits that
+ * many ms for a sign of life; 0: for ever.
+ */
+extern void feedback_restart(struct feedback *feedback, int patience);
 
 /*
  * The server wants an answer.  True once it has asked so often, with nothing

@@ -552,7 +552,7 @@ start_stream(struct run *run, const char *routes)
 				 run->config->slot, LSN_ARGS(start));
 	metrics.streams++;
 	retry_opened(&run->retry, confirmable(run));
-	feedback_restart(&run->feedback);
+	feedback_restart(&run->feedback, stream_patience(run->stream));
 	run->progress_at = clock_ms();
 }
 

@@ -43,6 +43,7 @@ struct stream
 	PGconn	   *conn;			/* owned; NULL when closed */
 	bool		streaming;		/* the copy has begun */
 	bool		ended;			/* the socket gives no more */
+	int			patience;		/* wal_sender_timeout, ms; 0: endless */
 	bool		unflushed;		/* libpq holds bytes the socket refused */
 	struct identity identity;	/* of the server, owned */
 	enum reaction reaction;
@@ -100,15 +101,38 @@ stream_process(const struct stream *stream)
 	return PQbackendPID(stream->conn);
 }
 
+int
+stream_patience(const struct stream *stream)
+{
+	return stream->patience;
+}
+
+/* Where this fails, starting does too, and says why. */
+static void
+ask_patience(struct stream *stream)
+{
+	PGresult   *result = connect_query(stream->conn, "SELECT setting FROM "
+									   "pg_settings WHERE name = "
+									   "'wal_sender_timeout'", stream->stop,
+									   &stream->reaction);
+
+	stream->patience = 0;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		stream->patience = atoi(PQgetvalue(result, 0, 0));
+	PQclear(result);
+}
+
 bool
 stream_start(struct stream *stream, lsn_t start, const char *routes,
 			 bool careful)
 {
 	char	   *command = replcommand_start(stream->config, stream->max_record,
 											start, routes, careful);
-	PGresult   *result = connect_query(stream->conn, command, stream->stop,
-									   &stream->reaction);
+	PGresult   *result;
 
+	ask_patience(stream);
+	result = connect_query(stream->conn, command, stream->stop,
+						   &stream->reaction);
 	log_debug("%s", command);
 	free(command);
 	if (result == NULL || PQresultStatus(result) != PGRES_COPY_BOTH)

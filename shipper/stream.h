@@ -76,6 +76,9 @@ extern bool stream_standing(struct stream *stream, struct standing *standing);
 extern bool stream_find_fork(struct stream *stream, uint32_t timeline,
 							 struct standing *standing);
 
+/* After how many ms of silence the server ends the stream; 0: never. */
+extern int	stream_patience(const struct stream *stream);
+
 extern bool stream_is_open(const struct stream *stream);
 
 /* What poll() should watch; -1 when there is nothing to wait for. */
