@@ -31,9 +31,9 @@ struct place
 	struct record *records;		/* by offset */
 	size_t		count;
 	size_t		room;
-	int64_t		next;			/* offset behind the last one read */
+	int64_t		next;			/* behind the last one read */
 	int64_t		next_committed; /* likewise, of the read_committed reader */
-	int64_t		decided;		/* behind the last that is surely one or other */
+	int64_t		decided;		/* committed or aborted before it, surely */
 	size_t		at;				/* records before it were passed by that one */
 };
 
@@ -41,7 +41,7 @@ struct history
 {
 	struct reading reading;
 	struct verdict *verdict;	/* borrowed */
-	bool		java;			/* keys lie where Java's partitioner puts them */
+	bool		java;			/* keys lie where Java would put them */
 	struct place *places;
 	uint32_t	place_count;
 	char	  **tables;			/* names, as messages have them */
@@ -49,7 +49,7 @@ struct history
 	uint64_t	aborted;		/* records that were never committed */
 };
 
-/* A partition and its ends, before it is read at a level. */
+/* A partition and its end, before it is read at a level. */
 extern void history_open(struct history *history, const char *topic,
 						 int32_t partition, enum level level,
 						 int64_t high);
@@ -73,7 +73,7 @@ extern bool history_load(struct history *history, const char *file);
 
 extern void history_free(struct history *history);
 
-/* "topic [partition] offset N, lsn L seq_id S, table T", in a static buffer. */
+/* "topic [partition] offset N, lsn L seq_id S, table T"; in a static buffer */
 extern const char *history_address(const struct history *history,
 								   const struct record *record);
 

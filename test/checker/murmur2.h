@@ -1,7 +1,7 @@
 /*
  * murmur2.h
  *		The hash by which Java's clients choose a partition: org.apache.kafka
- *		.common.utils.Utils.murmur2, written down once more from its definition.
+ *		.common.utils.Utils.murmur2, from its definition.
  */
 #ifndef MURMUR2_H
 #define MURMUR2_H

@@ -17,7 +17,7 @@ struct line
 {
 	uint64_t	fact;
 	uint64_t	xid;			/* hash of its text; 0: it has none */
-	uint64_t	lsn;			/* of the record that was found for it; 0: none */
+	uint64_t	lsn;			/* of the record found for it; 0: none */
 	const char *text;			/* in the file's text; ends with the line */
 	bool		alone;			/* no other line says the same */
 };

@@ -35,7 +35,7 @@ struct witness
 	int			topic_count;
 	PGconn	   *conn;
 	rd_kafka_t *kafka;
-	int64_t		ends[MAX_PARTITIONS];	/* highest seen, so many for each topic */
+	int64_t		ends[MAX_PARTITIONS];	/* highest seen; a share a topic */
 };
 
 static void
