@@ -1,0 +1,118 @@
+# What the shipper tells the server gets lost, or has to go on while nothing
+# else does: the server gives up a reader that it does not hear, and keeps the
+# slot of one that is gone without a word.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::FaultProxy;
+use Wal2Kafka::Kafka;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $why = Wal2Kafka::Kafka::why_mock();
+plan skip_all => "the mock broker cannot stand behind a proxy: $why" if $why;
+
+my $kafka = Wal2Kafka::Kafka->new(proxied => 1);
+my $to_kafka = Wal2Kafka::FaultProxy->kafka($kafka);
+my $node = new_server('source', conf => 'wal_sender_timeout = 1500');
+my $to_server = Wal2Kafka::FaultProxy->postgres($node);
+my $slot = 'wal2kafka';
+
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE t (id int PRIMARY KEY, v bigint, pad text);
+CREATE PUBLICATION p FOR TABLE t;
+EOF
+add_ledger($node, 'postgres', 't');
+$kafka->create_topic('public.t', 3);
+my $shipper = Wal2Kafka::Shipper->new(
+	kafka => $to_kafka,
+	conninfo => $to_server->conninfo('postgres', 'connect_timeout=2'),
+	postgres => { publication => 'p' },
+	options => {
+		standby_check_interval => 1,
+		max_in_flight => '1MB',
+		release_after => 60
+	});
+$shipper->init;
+$shipper->start;
+
+my $rows = 0;
+
+sub write_rows
+{
+	my ($count) = @_;
+	my $first = $rows + 1;
+	$rows += $count;
+	$node->safe_psql('postgres',
+		"INSERT INTO t SELECT g, 0, repeat('x', 300) FROM generate_series($first, $rows) g"
+	);
+	return;
+}
+
+sub sender
+{
+	return $node->safe_psql('postgres',
+		'SELECT active_pid FROM pg_replication_slots');
+}
+
+write_rows(100);
+wait_for_slot($node, $slot);
+
+# --- Kafka stands still for longer than the server is patient ---
+my $walsender = sender();
+my $from = $shipper->log_size;
+$to_kafka->hold('both');
+write_rows(10_000);
+my $start = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+wait_until(
+	'the server has heard of it for three times its patience',
+	sub {
+		$node->safe_psql('postgres',
+			"SELECT reply_time > '$start'::timestamptz + interval '4500 ms' FROM pg_stat_replication"
+		) eq 't';
+	});
+is(sender(), $walsender,
+	'with a full ledger feedback goes on: the server stays patient');
+unlike(substr($shipper->log, $from),
+	qr/trying again/, 'and nothing was lost');
+$to_kafka->pass;
+wait_for_slot($node, $slot);
+pass('when Kafka goes on, so does all');
+
+# --- feedback does not arrive ---
+$from = $shipper->log_size;
+write_rows(100);
+$to_server->hold('up');
+write_rows(100);
+$node->wait_for_log(
+	qr/terminating walsender process due to replication timeout/);
+$shipper->wait_for_log(qr/trying again in/, $from);
+pass('the server gives up a reader that it does not hear');
+$to_server->pass;
+wait_for_slot($node, $slot);
+pass('the shipper comes back');
+
+# --- the shipper's end is gone, and the server does not know ---
+$node->safe_psql('postgres',
+	q{ALTER SYSTEM SET wal_sender_timeout = '4s'; SELECT pg_reload_conf()});
+write_rows(100);
+wait_for_slot($node, $slot);
+$from = $shipper->log_size;
+$to_server->vanish('client');
+write_rows(100);
+$shipper->wait_for_log(qr/the server still serves the connection/, $from);
+pass('the slot is still in use, by what is no more');
+wait_for_slot($node, $slot);
+pass('until the server gives that up too');
+
+is($shipper->stop, 0, 'stopped');
+my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
+	'--ledger', write_ledger($node, 'postgres'), 'public.t');
+is($status, 0, 'nothing lost, order kept') or diag($output);
+note($output);
+
+done_testing();
