@@ -44,7 +44,7 @@ sub shipper
 		node        => $node,
 		slot        => $slot,
 		publication => 'p',
-		options     => { shutdown_timeout => 1 },
+		options     => { shutdown_timeout => 1, state => 'none' },
 		http        => Wal2Kafka::Shipper->can_http,
 		broker      => { %login, %other });
 	$shipper->init;
