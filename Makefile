@@ -9,8 +9,9 @@
 #	make check-all     every test on every major
 #	make check-long    what takes hours: chaos, mutants, thousands of generated
 #	                   cases, fuzzing, a server with assertions, valgrind
-#	make chaos, make mutants
-#	                   one of these alone
+#	make chaos [MINUTES=10] [SEED=n] [MAJOR=18]
+#	                   random faults under load
+#	make mutants       known bugs, one at a time: do the stories see them?
 #	make plugin, make shipper, make install-plugin, make install-shipper
 #	                   one of the two alone
 
@@ -65,7 +66,10 @@ check-all:
 check-long:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long
 
-chaos mutants:
+chaos:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/long/run-chaos' $(MAJOR)
+
+mutants:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long $@
 
 demo:

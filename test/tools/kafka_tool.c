@@ -21,6 +21,7 @@ static int	cmd_delete(const char *brokers, int argc, char **argv);
 static int	cmd_add_partitions(const char *brokers, int argc, char **argv);
 static int	cmd_list(const char *brokers, int argc, char **argv);
 static int	cmd_ends(const char *brokers, int argc, char **argv);
+static int	cmd_truncate(const char *brokers, int argc, char **argv);
 static int	cmd_read(const char *brokers, int argc, char **argv);
 static int	cmd_read_all(const char *brokers, int argc, char **argv);
 static int	cmd_dump(const char *brokers, int argc, char **argv);
@@ -45,6 +46,7 @@ static const struct command
 	{"list", 0, cmd_list, "", "lines of topic, partition count"},
 	{"ends", 1, cmd_ends, "NAME...",
 	"lines of topic, partition, high watermark"},
+	{"truncate", 1, cmd_truncate, "NAME...", "delete every record"},
 	{"read", 1, cmd_read, "NAME...", "one line of JSON for each record"},
 	{"read-all", 1, cmd_read_all, "NAME...",
 	"the same of what is aborted or open, too"},
@@ -287,6 +289,40 @@ cmd_ends(const char *brokers, int argc, char **argv)
 		if (count <= 0)
 			status = 2;
 	}
+	rd_kafka_destroy(rk);
+	return status;
+}
+
+/* As retention would: the partitions keep their offsets. */
+static int
+cmd_truncate(const char *brokers, int argc, char **argv)
+{
+	rd_kafka_t *rk = topic_client(RD_KAFKA_CONSUMER, brokers);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(argc);
+	rd_kafka_DeleteRecords_t *request;
+	rd_kafka_event_t *event;
+	int			status = 0;
+
+	for (int i = 0; i < argc; i++)
+		for (int part = topic_partition_count(rk, argv[i]); part-- > 0;)
+			rd_kafka_topic_partition_list_add(list, argv[i], part)->offset =
+				RD_KAFKA_OFFSET_END;
+	request = rd_kafka_DeleteRecords_new(list);
+	rd_kafka_DeleteRecords(rk, &request, 1, NULL, queue);
+	event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
+	if (event == NULL || rd_kafka_event_error(event))
+	{
+		fprintf(stderr, "could not delete records: %s\n", event == NULL ?
+				"no answer" : rd_kafka_event_error_string(event));
+		status = 2;
+	}
+	if (event)
+		rd_kafka_event_destroy(event);
+	rd_kafka_DeleteRecords_destroy(request);
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_queue_destroy(queue);
 	rd_kafka_destroy(rk);
 	return status;
 }
