@@ -72,7 +72,6 @@ sub kafka
 sub is_mock { return 0; }
 
 sub port    { return $_[0]->{port}; }
-sub is_mock { return 0; }    # which cannot stand behind a proxy
 sub brokers { return "127.0.0.1:$_[0]->{port}"; }
 
 sub conninfo
