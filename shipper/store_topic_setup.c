@@ -7,7 +7,6 @@
  */
 #include "store_topic.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +25,7 @@ static const char *const settings[][2] = {
 
 static rd_kafka_resp_err_t ask_count(struct store_topic *topic,
 									 int32_t *count);
+static bool hear(struct store_topic *topic, char *why, size_t size);
 static enum store_answer create(struct store_topic *topic);
 static enum store_answer create_failed(struct store_topic *topic,
 									   rd_kafka_resp_err_t err,
@@ -48,6 +48,7 @@ store_topic_prepare(struct store_topic *topic, bool make)
 	enum store_answer answer;
 	bool		made = false;
 	int32_t		count;
+	char		why[256] = "";
 
 	while (!store_topic_stopped(topic))
 	{
@@ -65,16 +66,39 @@ store_topic_prepare(struct store_topic *topic, bool make)
 			made = true;
 			deadline = clock_ms() + STORE_WAIT_MS;
 		}
-		else if (clock_ms() >= deadline)
+		/* metadata calls return at once when there is an answer */
+		if (hear(topic, why, sizeof(why)) && !make)
+			deadline = clock_ms();
+		if (clock_ms() >= deadline)
 		{
 			log_warning("could not look for the state record in %s: %s",
-						topic->base.where, rd_kafka_err2str(err));
+						topic->base.where, *why != '\0' ? why :
+						rd_kafka_err2str(err));
 			break;
 		}
-		/* metadata calls return at once when there is an answer */
-		poll(NULL, 0, 50);
 	}
 	return STORE_LATER;
+}
+
+/*
+ * Waits a moment for what librdkafka has to say, and keeps its latest reason.
+ * Whether there is no broker that it could use.
+ */
+static bool
+hear(struct store_topic *topic, char *why, size_t size)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(topic->queue, 50);
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (event != NULL && rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+		err = rd_kafka_event_error(event);
+	if (err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+		(err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || *why == '\0'))
+		snprintf(why, size, "%s", rd_kafka_event_error_string(event));
+	rd_kafka_event_destroy(event);
+	return err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+		err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+		err == RD_KAFKA_RESP_ERR__SSL;
 }
 
 static rd_kafka_resp_err_t

@@ -26,6 +26,9 @@ CREATE PUBLICATION p FOR TABLE t, u;
 END
 add_ledger($node, 'postgres', 't', 'u');
 $kafka->create_topic("public.$_", 1) for 't', 'u';
+$kafka->create_topic('wal2kafka.state', 1, 'cleanup.policy' => 'compact');
+$admin->allow('shipper', $_, 'topic', 'wal2kafka.state')
+  for 'read', 'write', 'describe';
 
 my %login = (
 	'bootstrap.servers'        => $kafka->brokers('SECURE'),
