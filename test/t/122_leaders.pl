@@ -25,6 +25,7 @@ my $shipper  = Wal2Kafka::Shipper->new(
 	node        => $node,
 	kafka       => $kafka,
 	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http,
 	# a frozen broker is given up after this long
 	broker  => { 'request.timeout.ms' => 2000, 'socket.timeout.ms' => 4000 },
 	options => { release_after        => 2 });

@@ -15,8 +15,9 @@ my @java = qw(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 my $cluster_id = 'dGVzdHMtb2Ytd2FsMmthZg';
 my %running;    # pid => 1, to be killed at the end
 
-# id, dir, jars, memory (flags of java), listeners (name => protocol).  One
-# that is called PROXIED says that it is where a proxy is.
+# id, dir, jars, memory (flags of java), wrapper (a command that starts java, if
+# it must be started elsewhere), listeners (name => protocol).  One that is
+# called PROXIED says that it is where a proxy is.
 sub new
 {
 	my ($class, %o) = @_;
@@ -149,8 +150,7 @@ sub start
 {
 	my ($self) = @_;
 	return if $self->{pid};
-	$self->{pid} = spawn($self->{log}, @{ $self->{wrapper} || [] },
-		$self->_java, 'kafka.Kafka', "$self->{dir}/server.properties");
+	$self->{pid} = spawn($self->{log}, $self->_java, 'kafka.Kafka', "$self->{dir}/server.properties");
 	$running{ $self->{pid} } = 1;
 	return;
 }
@@ -191,6 +191,7 @@ sub _java
 {
 	my ($self) = @_;
 	return (
+		@{ $self->{wrapper} || [] },
 		'java', @{ $self->{memory} },
 		@java,  "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
 		'-cp',  "$self->{jars}/*");
