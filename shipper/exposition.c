@@ -82,8 +82,8 @@ static const struct row rows[] = {
 	"Times that the state record was written."},
 	{"kafka_transactions_committed", true, FIELD(transactions_committed),
 	"Kafka transactions committed, with processing_guarantee = exactly_once."},
-	{"kafka_transactions_aborted", true, FIELD(transactions_aborted),
-	"Kafka transactions aborted."},
+	{"kafka_transactions_failed", true, FIELD(transactions_failed),
+	"Kafka transactions that could not be begun or committed."},
 };
 
 static const char *const reactions[REACTION_COUNT] = {
@@ -102,6 +102,7 @@ static const char *const restarts[RESTART_COUNT] = {
 	[RESTART_FATAL] = "producer_fatal",
 	[RESTART_LIMIT] = "smaller_batches",
 	[RESTART_TOPIC] = "topic",
+	[RESTART_TRANSACTION] = "transaction",
 	[RESTART_FILE] = "file",
 	[RESTART_FRAME] = "bad_frame",
 	[RESTART_OPEN] = "not_opened",

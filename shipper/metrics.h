@@ -31,6 +31,7 @@ enum metrics_restart
 	RESTART_FATAL,				/* librdkafka gave up */
 	RESTART_LIMIT,				/* smaller batches are needed */
 	RESTART_TOPIC,				/* a topic vanished */
+	RESTART_TRANSACTION,		/* a Kafka transaction failed, or is in doubt */
 	RESTART_FILE,				/* could not write to a file */
 	RESTART_FRAME,				/* the plugin sent what is no frame */
 	RESTART_OPEN,				/* the sink could not be opened */
@@ -120,7 +121,7 @@ struct metrics
 	uint64_t	state_writes;	/* of the state record */
 	int64_t		state_written_at;
 	uint64_t	transactions_committed; /* Kafka's, with exactly_once */
-	uint64_t	transactions_aborted;
+	uint64_t	transactions_failed;	/* of which a commit or begin failed */
 
 	struct metrics_table tables[METRICS_TABLES_MAX + 1];	/* last: the rest */
 	size_t		table_count;

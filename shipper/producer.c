@@ -179,7 +179,11 @@ producer_drain(struct sink *sink)
 	judge_fatal(producer);
 	judge_halted(producer);
 	if (producer->transaction != NULL && producer->health == HEALTH_FINE)
+	{
 		producer->health = transaction_step(producer->transaction);
+		if (producer->health == HEALTH_BROKEN)
+			metrics.restarts[RESTART_TRANSACTION]++;
+	}
 	if (told == HEALTH_BROKEN && producer->health == HEALTH_FINE)
 		metrics.restarts[RESTART_TOPIC]++;
 	if (told > producer->health)

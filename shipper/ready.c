@@ -15,7 +15,7 @@ static const struct
 	[READY_STANDBY] = {"standby", "another program reads the slot"},
 	[READY_KAFKA] = {"kafka", "Kafka does not answer"},
 	[READY_STALLED] = {"stalled", "Kafka acknowledges nothing"},
-	[READY_RESTART] = {"restart", "a new producer is being made"},
+	[READY_RESTART] = {"restart", "what failed is being sent again"},
 	[READY_TOPIC] = {"topic", "a topic is missing"},
 	[READY_ACCESS] = {"access", "Kafka refuses access to a topic"},
 	[READY_PARTITION] = {"partition", "a partition acknowledges nothing"},

@@ -18,7 +18,7 @@ enum ready_fault
 	READY_STANDBY,				/* another program reads the slot */
 	READY_KAFKA,				/* no broker answers */
 	READY_STALLED,				/* records wait, and none is acknowledged */
-	READY_RESTART,				/* a new producer is being made */
+	READY_RESTART,				/* a delivery failed, and none worked since */
 	READY_TOPIC,				/* a topic is missing */
 	READY_ACCESS,				/* Kafka does not let us at a topic */
 	READY_PARTITION,			/* one acknowledges nothing, others may */

@@ -458,7 +458,6 @@ mend(struct run *run)
 		run->sink->ops->close(run->sink);
 		run->sink = run->cursor.sink = NULL;
 		run->abandoning = false;
-		ready_set(READY_RESTART, false);
 		cursor_drop(&run->cursor);
 		cursor_connect(&run->cursor);
 		ledger_reset(&run->ledger);

@@ -237,6 +237,7 @@ static enum sink_health
 fail(struct transaction *transaction, const struct committer_result *result)
 {
 	transaction->phase = PHASE_FAILED;
+	metrics.transactions_failed++;
 	metrics_kafka_error(rd_kafka_err2name(result->err));
 	switch (result->err)
 	{
@@ -312,6 +313,7 @@ committed(struct transaction *transaction)
 	ledger_release(transaction->ledger, transaction->through);
 	transaction->through = NULL;
 	transaction->dirty = false;
+	metrics.transactions_committed++;
 	transaction->phase = PHASE_OPEN;
 	transaction->began = clock_ms();
 	if (!transaction->doubted)

@@ -49,13 +49,10 @@ sub page_is_right
 	is("@faults", '', "$what: exactly in Prometheus' format")
 	  or diag(join "\n", @faults, $page);
 	my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
-  SKIP:
-	{
-		skip 'Prometheus is not here with its own check', 1 if !$promtool;
-		IPC::Run::run([ $promtool, 'check', 'metrics' ],
-			'<', \$page, '>&', \my $said);
-		is($said, '', "$what: promtool has nothing to say");
-	}
+	return if !$promtool;
+	IPC::Run::run([ $promtool, 'check', 'metrics' ],
+		'<', \$page, '>&', \my $said);
+	is($said, '', "$what: Prometheus' own check has nothing to say");
 	return;
 }
 
@@ -138,17 +135,39 @@ is( $then->{commit_latency_seconds_count},
 	$now->{commit_latency_seconds_count},
 	'and no latency is made of it');
 
+# --- what comes again is no new record: cut in the middle of a transaction ---
+my ($all, $repeated, $round) = (1117, 0, 0);
+while ($repeated == 0 && $round++ < 10)
+{
+	$node->safe_psql('postgres',
+		"INSERT INTO a SELECT g, 0 FROM generate_series($round * 1000000, $round * 1000000 + 99999) g"
+	);
+	$shipper->wait_metric('records_acknowledged_total', sub { $_ > $all });
+	$node->safe_psql('postgres',
+		'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
+	$all += 100_000;
+	wait_for_slot($node, $slot);
+	$repeated = $shipper->metric('records_repeated_total');
+}
+$now = $shipper->metrics;
+cmp_ok($repeated, '>', 0, 'some records came again');
+is($now->{records_received_total},
+	$all + $repeated, 'they are received, and counted as repeats');
+is($now->{records_acknowledged_total}, $all, 'and not sent again');
+is($shipper->metric_sum('table_records_total'), $all, 'nor counted again');
+
 # --- after a restart of the server the same process counts on ---
 $node->restart;
-$shipper->wait_metric('streams_started_total', sub { $_ == 2 });
+$shipper->wait_metric('streams_started_total',
+	sub { $_ == $now->{streams_started_total} + 1 });
 $node->safe_psql('postgres', 'INSERT INTO a VALUES (2002, 0)');
 wait_for_slot($node, $slot);
 is($shipper->metric('table_records_total{schema="public",table="a"}'),
-	1112, 'a table counts on after a reconnect');
+	$all - 5, 'a table counts on after a reconnect');
 
 page_is_right('at the end');
 is($shipper->stop, 0, 'stopped');
 my ($totals) = $shipper->log =~ /received (\d+) records/;
-is($totals, 1118, 'the log tells the same');
+is($totals, $all + 1 + $repeated, 'the log tells the same');
 
 done_testing();
