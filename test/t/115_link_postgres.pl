@@ -24,8 +24,10 @@ CREATE PUBLICATION p FOR TABLE t;
 EOF
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic('public.t', 3);
+my $http = Wal2Kafka::Shipper->can_http;
 my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $kafka,
+	http => $http,
 	conninfo => $proxy->conninfo('postgres'),
 	postgres => { publication => 'p' });
 $shipper->init;
@@ -85,9 +87,20 @@ $proxy->refuse;
 $proxy->reset;
 write_rows(500);
 $shipper->wait_for_log(qr/(?:refused.*?trying again in.*?){2}/s, $from);
+SKIP:
+{
+	skip 'built without HTTP', 2 if !$http;
+	my ($ready, $text) = $shipper->ready;
+	ok(!$ready && $text =~ /not streaming from the server/,
+		'connections refused: not ready');
+	my $lost = grep { $_->[1] } @faults;
+	cmp_ok($shipper->metric('connection_failures_total{reason="retry"}'),
+		'>=', $lost + 3, 'every loss and refusal is counted');
+}
 $proxy->listen;
 wait_for_slot($node, $slot);
 pass('connections refused: lived through');
+ok(scalar $shipper->ready, 'and ready again') if $http;
 
 is($shipper->stop, 0, 'stopped');
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,

@@ -27,8 +27,10 @@ CREATE PUBLICATION p FOR TABLE t;
 EOF
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic('public.t', 3);
+my $http = Wal2Kafka::Shipper->can_http;
 my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
+	http => $http,
 	kafka => $proxy,
 	publication => 'p',
 	broker => {
@@ -114,9 +116,18 @@ $proxy->refuse;
 $proxy->reset;
 write_rows(500);
 $shipper->wait_for_log(qr/Connection refused/, $from);
+$shipper->wait_not_ready(qr/Kafka does not answer/) if $http;
 $proxy->listen;
 wait_for_slot($node, $slot);
 pass('connections refused: lived through');
+SKIP:
+{
+	skip 'built without HTTP', 2 if !$http;
+	$shipper->wait_ready;
+	pass('not ready meanwhile, and ready again');
+	cmp_ok($shipper->metric('kafka_errors_total{kind="_TRANSPORT"}'),
+		'>', 5, 'lost connections are counted by kind');
+}
 
 is($shipper->stop, 0, 'stopped');
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
