@@ -62,6 +62,9 @@ sub is_once
 sub position
 {
 	my ($kafka, $slot) = @_;
+	my %topics = $kafka->topics;
+
+	return if !$topics{$state_topic};
 	my @records = grep { $_->{key} eq $slot } $kafka->records($state_topic);
 
 	return if !@records;
