@@ -184,6 +184,8 @@ judge_failure(struct producer *producer, const rd_kafka_message_t *message)
 	enum sink_health health = HEALTH_HOPELESS;
 	const char *hint;
 
+	if (topic == NULL)
+		return transaction_judge(message->err);
 	switch (kafka_reaction_find(message->err, &hint))
 	{
 		case KAFKA_SHRINK:

@@ -106,6 +106,7 @@ static const char *const restarts[RESTART_COUNT] = {
 	[RESTART_FILE] = "file",
 	[RESTART_FRAME] = "bad_frame",
 	[RESTART_OPEN] = "not_opened",
+	[RESTART_TRANSACTION] = "transaction",
 };
 
 static void put_head(FILE *out, const char *name, const char *type,

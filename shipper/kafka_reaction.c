@@ -15,6 +15,9 @@ struct row
 
 #define LOGIN_HINT	"Check the sasl. and ssl. keys of [kafka]."
 
+#define FENCED_HINT	"Another shipper has taken the transactional id, or a " \
+	"transaction was open for longer than transaction.timeout.ms."
+
 static const struct row rows[] = {
 	/* --- access: a rule that was taken away is mostly put back --- */
 	{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, KAFKA_ACCESS,
@@ -57,6 +60,16 @@ static const struct row rows[] = {
 	{RD_KAFKA_RESP_ERR_INVALID_CONFIG, KAFKA_PERSON, NULL},
 	{RD_KAFKA_RESP_ERR_POLICY_VIOLATION, KAFKA_PERSON,
 		"A policy of the brokers forbids it."},
+
+	/* --- exactly once --- */
+	{RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, KAFKA_PERSON,
+		"transaction.timeout.ms in [kafka] must not exceed "
+		"transaction.max.timeout.ms of the brokers."},
+	{RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, KAFKA_PERSON,
+		"The brokers are too old for what [wal2kafka] asks for."},
+	{RD_KAFKA_RESP_ERR_PRODUCER_FENCED, KAFKA_RETRY, FENCED_HINT},
+	{RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, KAFKA_RETRY, FENCED_HINT},
+	{RD_KAFKA_RESP_ERR__FENCED, KAFKA_RETRY, FENCED_HINT},
 
 	/* --- what only another program or configuration mends --- */
 	{RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, KAFKA_PERSON,

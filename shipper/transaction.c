@@ -15,10 +15,12 @@
 
 #include "clock.h"
 #include "committer.h"
+#include "kafka_reaction.h"
 #include "keeper.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
+#include "pin.h"
 #include "producer_state.h"
 #include "store.h"
 
@@ -159,6 +161,29 @@ transaction_delivered(struct transaction *transaction)
 	transaction->position = NULL;
 }
 
+enum sink_health
+transaction_judge(rd_kafka_resp_err_t err)
+{
+	enum sink_health health = HEALTH_BROKEN;
+	const char *hint;
+
+	switch (kafka_reaction_find(err, &hint))
+	{
+		case KAFKA_ACCESS:
+			if (!pin_any_worked())
+				health = HEALTH_HOPELESS;
+			break;
+		case KAFKA_PERSON:
+			health = HEALTH_HOPELESS;
+			break;
+		default:
+			break;
+	}
+	if (hint != NULL)
+		log_hint("%s", hint);
+	return health;
+}
+
 void
 transaction_doubt(struct transaction *transaction)
 {
@@ -238,37 +263,12 @@ fail(struct transaction *transaction, const struct committer_result *result)
 {
 	transaction->phase = PHASE_FAILED;
 	metrics.transactions_failed++;
+	metrics.restarts[RESTART_TRANSACTION]++;
 	metrics_kafka_error(rd_kafka_err2name(result->err));
-	switch (result->err)
-	{
-		case RD_KAFKA_RESP_ERR__FENCED:
-		case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-		case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-			log_warning("another program has taken the transactional id, or "
-						"the transaction was open for too long: %s",
-						result->text);
-			return HEALTH_BROKEN;
-		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-			log_error("Kafka does not allow the transactional id: %s",
-					  result->text);
-			log_hint("Allow Write and Describe on the transactional id to the "
-					 "user of [kafka].");
-			return HEALTH_HOPELESS;
-		case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
-			log_error("Kafka refuses transaction.timeout.ms: %s",
-					  result->text);
-			log_hint("It must not exceed transaction.max.timeout.ms of the "
-					 "brokers.");
-			return HEALTH_HOPELESS;
-		case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-			log_error("Kafka has no transactions: %s", result->text);
-			return HEALTH_HOPELESS;
-		default:
-			log_error("could not %s: %s", result->job == COMMITTER_COMMIT ?
-					  "commit a Kafka transaction" :
-					  "begin with Kafka transactions", result->text);
-			return HEALTH_BROKEN;
-	}
+	log_error("could not %s: %s", result->job == COMMITTER_COMMIT ?
+			  "commit a Kafka transaction" :
+			  "begin with Kafka transactions", result->text);
+	return transaction_judge(result->err);
 }
 
 /* What is at or below it is never sent again: see take_record(). */
@@ -310,10 +310,10 @@ static enum sink_health
 committed(struct transaction *transaction)
 {
 	keeper_committed(transaction->keeper);
+	metrics.transactions_committed++;
 	ledger_release(transaction->ledger, transaction->through);
 	transaction->through = NULL;
 	transaction->dirty = false;
-	metrics.transactions_committed++;
 	transaction->phase = PHASE_OPEN;
 	transaction->began = clock_ms();
 	if (!transaction->doubted)
@@ -321,6 +321,7 @@ committed(struct transaction *transaction)
 	log_info("a connection to Kafka was lost during a transaction: going on "
 			 "with a new producer");
 	transaction->phase = PHASE_FAILED;
+	metrics.restarts[RESTART_TRANSACTION]++;
 	return HEALTH_BROKEN;
 }
 

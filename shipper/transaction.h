@@ -61,6 +61,9 @@ extern bool transaction_is_dirty(const struct transaction *transaction);
 /* Its own record, the only one without a struct topic, was delivered. */
 extern void transaction_delivered(struct transaction *transaction);
 
+/* What a failure means that no record of a topic has; its hint is logged. */
+extern enum sink_health transaction_judge(rd_kafka_resp_err_t err);
+
 /* A request may have been carried out, or be so later, without an answer. */
 extern void transaction_doubt(struct transaction *transaction);
 
