@@ -69,6 +69,36 @@ $shipper->start;
 write_rows();
 wait_for_slot($node, $slot);
 
+# --- a commit comes late, between the next records and their position ---
+$proxy->answer('EndTxn', 'hold-request');
+write_rows();
+wait_for_slot($node, $slot);
+my $before = $kafka->count_uncommitted($topic);
+$proxy->answer('Produce', 'hold-request', skip => 1);
+write_rows();
+wait_until('the next records are there',
+	sub { $kafka->count_uncommitted($topic) >= $before + 100 });
+$shipper->kill9;
+$proxy->pass;
+$shipper->start;
+arrives('a commit that comes late');
+
+# --- nobody hears of a commit, until Kafka aborts it ---
+my $ends = $kafka->count($topic);
+$proxy->answer('EndTxn', 'reset-request', count => 1000);
+write_rows();
+wait_until('Kafka has aborted', sub { $kafka->count($topic) > $ends });
+$proxy->pass;
+arrives('a commit that never was');
+
+# --- a commit is carried out, and nobody says so ---
+my $from = $shipper->log_size;
+$proxy->answer('EndTxn', 'drop', count => 50);
+write_rows();
+$shipper->wait_for_log(qr/could not commit a Kafka transaction/, $from);
+$proxy->pass;
+arrives('a commit whose outcome is not known');
+
 # --- a connection breaks in place of an answer, or of a request ---
 for my $api (qw(AddPartitionsToTxn Produce EndTxn InitProducerId))
 {
@@ -90,35 +120,6 @@ for my $api (qw(AddPartitionsToTxn Produce EndTxn InitProducerId))
 	arrives("$api: lost");
 }
 
-# --- a commit is carried out, and nobody says so ---
-my $from = $shipper->log_size;
-$proxy->answer('EndTxn', 'drop', count => 50);
-write_rows();
-$shipper->wait_for_log(qr/could not commit a Kafka transaction/, $from);
-$proxy->pass;
-arrives('a commit whose outcome is not known');
-
-# --- nobody hears of a commit, until Kafka aborts it ---
-$from = $shipper->log_size;
-$proxy->answer('EndTxn', 'reset-request', count => 1000);
-write_rows();
-$shipper->wait_for_log(qr/could not commit a Kafka transaction/, $from);
-$proxy->pass;
-arrives('a commit that never was');
-
-# --- one comes late, between the records of the next and their position ---
-$proxy->answer('EndTxn', 'hold-request');
-write_rows();
-wait_for_slot($node, $slot);
-my $before = $kafka->count_uncommitted($topic);
-$proxy->answer('Produce', 'hold-request', skip => 1);
-write_rows();
-wait_until('the next records are there',
-	sub { $kafka->count_uncommitted($topic) >= $before + 100 });
-$shipper->kill9;
-$proxy->pass;
-$shipper->start;
-arrives('a commit that comes late');
 is($shipper->stop, 0, 'stopped');
 
 done_testing();
