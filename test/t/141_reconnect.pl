@@ -95,9 +95,11 @@ $witness->stop;
 is($status, 0, 'nothing lost, order holds');
 diag($output);
 
-# --- the slot is gone ---
+# --- the slot is gone, and no state record says how far it was ---
 $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
 $node->safe_psql('postgres', 'INSERT INTO t VALUES (0)');
+$shipper->{options}{state} = 'none';
+$shipper->configure($shipper->config_text);
 my $from = $shipper->log_size;
 $shipper->start;
 wait_until('the shipper ends or streams',
