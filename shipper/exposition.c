@@ -102,7 +102,6 @@ static const char *const restarts[RESTART_COUNT] = {
 	[RESTART_FATAL] = "producer_fatal",
 	[RESTART_LIMIT] = "smaller_batches",
 	[RESTART_TOPIC] = "topic",
-	[RESTART_TRANSACTION] = "transaction",
 	[RESTART_FILE] = "file",
 	[RESTART_FRAME] = "bad_frame",
 	[RESTART_OPEN] = "not_opened",

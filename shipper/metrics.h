@@ -35,7 +35,6 @@ enum metrics_restart
 	RESTART_FILE,				/* could not write to a file */
 	RESTART_FRAME,				/* the plugin sent what is no frame */
 	RESTART_OPEN,				/* the sink could not be opened */
-	RESTART_TRANSACTION,		/* one failed, or its outcome is not known */
 	RESTART_COUNT,
 };
 
