@@ -71,17 +71,28 @@ sub draw
 	return (draw => int rand 1_000_000, lasts => rand(), behind => rand(0.5));
 }
 
-# Every fault once, in the order of the list.
+# Every fault once, always in the same order: from the front of the list, and
+# from its end what may strike meanwhile.
 sub plan_of_all
 {
-	my @plan = map {
-		{
-			first => { fault => $_, draw => 7, lasts => 0, behind => 0 },
-			before => 0.1,
-			wait => 0,
-		}
+	my @left = map {
+		{ fault => $_, draw => 7, lasts => 0, behind => 0 }
 	} faults();
+	my @plan;
 
+	while (my $first = shift @left)
+	{
+		my ($second) = grep {
+			$first->{fault}{lasts} && $left[$_]{fault}{on} ne $first->{fault}{on}
+		} reverse 0 .. $#left;
+
+		push @plan,
+		  {
+			first => $first,
+			second => defined $second ? splice(@left, $second, 1) : undef,
+			before => 0.1,
+		  };
+	}
 	$plan[0]{phase} = 'burst';
 	return @plan;
 }
@@ -124,7 +135,7 @@ sub _strike
 		$self->{survived}{'two at a time'}++;
 	}
 	return if !$fault->{lasts};
-	$world->pause($self->{quick} ? 0.5 : 0.3 + $one->{lasts} * $fault->{lasts});
+	$world->pause($self->{quick} ? 0.3 : 0.3 + $one->{lasts} * $fault->{lasts});
 	$fault->{end}->($world, $one->{draw});
 	return;
 }

@@ -151,10 +151,6 @@ my @faults = (
 		begin => sub { $_[0]->clock->set($_[1] % 2 ? 3_600_000 : -3_600_000); },
 		end => sub { $_[0]->clock->set(0); },
 	},
-	# --- links ---
-	(map { link_fault(server => $_->[0], $_->[1], $_->[2]) } links()),
-	(map { link_fault(Kafka => $_->[0], $_->[1], $_->[2]) } links()),
-	(map { link_fault(Kafka => $_->[0], 1, $_->[1]) } answers()),
 	# --- server ---
 	{
 		name => 'walsender terminated',
@@ -232,7 +228,11 @@ my @faults = (
 		lasts => 8,
 		begin => sub { $_[0]->kafka->freeze; },
 		end => sub { $_[0]->kafka->thaw; },
-	});
+	},
+	# --- links ---
+	(map { link_fault(server => $_->[0], $_->[1], $_->[2]) } links()),
+	(map { link_fault(Kafka => $_->[0], $_->[1], $_->[2]) } links()),
+	(map { link_fault(Kafka => $_->[0], 1, $_->[1]) } answers()));
 
 sub faults { return @faults; }
 

@@ -175,20 +175,28 @@ sub _watch
 	return;
 }
 
-# Everything written so far is confirmed, which may take a while.
+# A row that is written now has arrived, and all before it.
 sub catch_up
 {
 	my ($self) = @_;
-	my $node = $self->node;
 
-	$node->safe_psql('postgres',
+	$self->node->safe_psql('postgres',
 		q{INSERT INTO events VALUES (-1, 0, 'beat', NULL, 0)});
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	$self->wait_confirmed;
+	return;
+}
+
+# All of the log so far is confirmed, which may take a while.
+sub wait_confirmed
+{
+	my ($self) = @_;
+	my $lsn =
+	  $self->node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	my $end = time() + $patience{catch_up};
+
 	$self->timed(
 		'catch_up',
 		sub {
-			my $end = time() + $patience{catch_up};
-
 			while (($self->ask("SELECT confirmed_flush_lsn >= '$lsn'
 				FROM pg_replication_slots") // '') ne 't')
 			{
@@ -208,9 +216,9 @@ sub lag
 			FROM pg_replication_slots') || -1;
 }
 
-# From here on a server that crashes does not go back behind this place.  It
-# saves how far the slot is confirmed only when it may also read from a later
-# place.
+# From here on a server that crashes does not go back behind this place, and
+# not a row was written since.  It saves how far the slot is confirmed only when
+# it may also read from a later place.
 sub anchor
 {
 	my ($self) = @_;
@@ -220,7 +228,7 @@ sub anchor
 	do
 	{
 		$node->safe_psql('postgres', 'CHECKPOINT');
-		$self->catch_up;
+		$self->wait_confirmed;
 	} while (slot_field($node, $slot, "restart_lsn >= '$lsn'") ne 't');
 	return;
 }
