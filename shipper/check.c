@@ -23,6 +23,7 @@
 #include "report.h"
 #include "server.h"
 #include "slot.h"
+#include "state_check.h"
 
 /* tables that a finding lists before it counts */
 #define SHOWN			10
@@ -554,12 +555,15 @@ check_sink(const struct config *cfg, const struct capture *capture,
 					   "written to", cfg->sink_dir);
 		report_remedy(report, "Create it, owned by the user that runs "
 					  "wal2kafka.");
-	}
-	if (cfg->sink != SINK_KAFKA)
 		return;
-	collect_topics(cfg, capture, &topics, report);
-	broker_check(cfg, &topics, capture, report);
-	names_free(&topics);
+	}
+	if (cfg->sink == SINK_KAFKA)
+	{
+		collect_topics(cfg, capture, &topics, report);
+		broker_check(cfg, &topics, capture, report);
+		names_free(&topics);
+	}
+	state_check(cfg, report);
 }
 
 enum exit_status
