@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
@@ -25,6 +26,7 @@
 #define REST_MS		10000
 #define REST_MAX_MS	60000		/* while the server does not answer */
 #define LOOK_MS		10000
+#define CLOSE_SECONDS	2
 
 struct watch
 {
@@ -80,10 +82,15 @@ watch_collect(struct watch *watch)
 void
 watch_close(struct watch *watch)
 {
+	struct timespec end;
+
 	if (watch == NULL)
 		return;
 	close(watch->stop[1]);
-	pthread_join(watch->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CLOSE_SECONDS;
+	if (pthread_timedjoin_np(watch->thread, NULL, &end) != 0)
+		return;
 	close(watch->stop[0]);
 	pthread_mutex_destroy(&watch->lock);
 	free(watch);

@@ -19,7 +19,10 @@ extern struct watch *watch_open(const struct config *config);
 /* Puts what was found since into the metrics. */
 extern void watch_collect(struct watch *watch);
 
-/* Waits for the thread, which a name service may hold up; NULL is fine. */
+/*
+ * Ends the thread; one that a name service holds up for longer than two
+ * seconds is left to the end of the process.  NULL is fine.
+ */
 extern void watch_close(struct watch *watch);
 
 #endif							/* WATCH_H */
