@@ -263,7 +263,6 @@ fail(struct transaction *transaction, const struct committer_result *result)
 {
 	transaction->phase = PHASE_FAILED;
 	metrics.transactions_failed++;
-	metrics.restarts[RESTART_TRANSACTION]++;
 	metrics_kafka_error(rd_kafka_err2name(result->err));
 	log_error("could not %s: %s", result->job == COMMITTER_COMMIT ?
 			  "commit a Kafka transaction" :
@@ -321,7 +320,6 @@ committed(struct transaction *transaction)
 	log_info("a connection to Kafka was lost during a transaction: going on "
 			 "with a new producer");
 	transaction->phase = PHASE_FAILED;
-	metrics.restarts[RESTART_TRANSACTION]++;
 	return HEALTH_BROKEN;
 }
 

@@ -3,6 +3,8 @@
 #
 #	perl test/figures.pl [ROWS [ROUNDS]]
 #
+# GUARANTEES='at_least_once exactly_once' measures one beside the other.
+#
 # A real server, shipper and broker on this machine.  CPU is what the scheduler
 # counted for the walsender and for the client, in microseconds a row; pgoutput
 # is read by pg_recvlogical, which throws it away.  Ratios within a run mean
@@ -100,7 +102,7 @@ sub watch
 sub report
 {
 	my ($what, $seconds, $sender, $client, $rss) = @_;
-	printf $out "%-10s %9.0f rows/s  walsender %5.2f us/row  client %5.2f us/row%s\n",
+	printf $out "%-13s %9.0f rows/s  walsender %5.2f us/row  client %5.2f us/row%s\n",
 	  $what, $rows / $seconds, $sender / $rows * 1e6, $client / $rows * 1e6,
 	  $rss ? "  peak RSS $rss" : '';
 	return;
@@ -124,31 +126,36 @@ sub theirs
 
 sub ours
 {
-	my ($topic, $last) = @_;
-	my $end     = copy_slot('ours', 'wal2kafka');
+	my ($guarantee, $round, $last) = @_;
+	my $slot    = "${guarantee}_$round";
+	my $topic   = "narrow.$slot";
+	my $end     = copy_slot($slot, 'wal2kafka');
 	my $shipper = Wal2Kafka::Shipper->new(node => $node, kafka => $kafka,
-		slot => 'ours', publication => 'p',
+		slot => $slot, publication => 'p',
+		options => { processing_guarantee => $guarantee },
 		routes => { 'public.narrow' => { topic => $topic } });
 	my $start = time();
 
 	$kafka->create_topic($topic, 6);
 	$shipper->start;
-	my $sender  = walsender('ours');
+	my $sender  = walsender($slot);
 	my @figures = watch($start, $sender, $shipper->pid,
-		sub { slot_field($node, 'ours', "confirmed_flush_lsn >= '$end'") eq 't' });
+		sub { slot_field($node, $slot, "confirmed_flush_lsn >= '$end'") eq 't' });
 	my ($rss) = slurp('/proc/' . $shipper->pid . '/status') =~ /VmHWM:\s*(.*)/;
-	report('wal2kafka', @figures, $rss);
+	report($guarantee, @figures, $rss);
 	print $out '           in Kafka: ', $kafka->count($topic), " of $rows\n";
+	$node->safe_psql('postgres', 'TRUNCATE probe');
 	print $out '           latency, ', run_tool('latency',
 		$node->connstr('postgres'), $kafka->brokers, 'probe', 'public.probe', 500)
 	  if $last;
 	$shipper->stop;
-	$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('ours')});
+	$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('} . $slot . q{')});
 	return;
 }
 
 for my $round (1 .. $rounds)
 {
 	theirs();
-	ours("narrow.$round", $round == $rounds);
+	ours($_, $round, $round == $rounds)
+	  for split ' ', $ENV{GUARANTEES} || 'at_least_once';
 }
