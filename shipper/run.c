@@ -104,6 +104,7 @@ static void leave(struct run *run, enum exit_status status);
 static void stop_gently(struct run *run);
 static bool state_is_final(struct run *run);
 static void statistics(struct run *run);
+static void confirm_late(struct run *run);
 static void finish(struct run *run);
 
 enum exit_status
@@ -434,7 +435,7 @@ watch_progress(struct run *run)
 	run->last_outstanding = run->ledger.outstanding;
 	ready_set(READY_STALLED, now - run->progress_at >= STALLED_MS);
 
-	if (stream_is_open(run->stream) && !run->stopping &&
+	if (stream_is_open(run->stream) &&
 		now - run->progress_at >= run->config->release_after * 1000)
 	{
 		log_warning("nothing was delivered for %d s: letting go of the "
@@ -745,6 +746,22 @@ warn_of_part(const struct ledger *ledger)
 }
 
 /*
+ * What lay before a change that halts the stream was delivered after the
+ * stream broke; it need not be sent again by each start until the change is
+ * mended.
+ */
+static void
+confirm_late(struct run *run)
+{
+	lsn_t		lsn = on_record(run);
+
+	if (lsn > run->feedback.confirmed &&
+		stream_open(run->stream, lsn, run->ledger.sent.commit) &&
+		stream_left_at(run->stream) == LSN_INVALID)
+		stream_advance(run->stream, lsn);
+}
+
+/*
  * The server learns what was delivered, then all is freed.  A sink whose
  * threads do not let go in time is left to the end of the process, and the
  * bytes it points to with it.
@@ -758,6 +775,8 @@ finish(struct run *run)
 	if (stream_is_open(run->stream) &&
 		stream_confirm(run->stream, on_record(run)))
 		stream_finish(run->stream);
+	else if (run->stop_status == EXIT_PERSON && !stop_asked)
+		confirm_late(run);
 	stream_free(run->stream);
 	claim_free(&run->claim);
 	keeper_close(run->keeper);

@@ -253,6 +253,23 @@ stream_confirm(struct stream *stream, lsn_t lsn)
 	return stream_flush(stream);
 }
 
+void
+stream_advance(struct stream *stream, lsn_t lsn)
+{
+	char	   *sql = mem_format("SELECT pg_replication_slot_advance('%s', '"
+								 LSN_FORMAT "')", stream->config->slot,
+								 LSN_ARGS(lsn));
+	PGresult   *result = connect_query(stream->conn, sql, stream->stop,
+									   &stream->reaction);
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		log_info("confirmed up to " LSN_FORMAT, LSN_ARGS(lsn));
+	else
+		log_debug("could not confirm: %s", PQerrorMessage(stream->conn));
+	PQclear(result);
+	free(sql);
+}
+
 bool
 stream_flush(struct stream *stream)
 {

@@ -97,6 +97,13 @@ extern enum stream_event stream_receive(struct stream *stream,
 /* Tells the server that everything below the LSN is delivered. */
 extern bool stream_confirm(struct stream *stream, lsn_t lsn);
 
+/*
+ * Tells the server the same over a connection that is open and does not
+ * stream: nothing is decoded by the plugin.  It may fail: then what lies
+ * before is sent again.
+ */
+extern void stream_advance(struct stream *stream, lsn_t lsn);
+
 /* Sends what the socket did not take before. */
 extern bool stream_flush(struct stream *stream);
 

@@ -31,6 +31,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 $shipper->init;
 
 sql("INSERT INTO good VALUES ($_)") for 1 .. 3;
+my $before = sql('SELECT pg_current_wal_lsn()');
 sql('INSERT INTO bad VALUES (1)');
 sql('INSERT INTO good VALUES (4)');
 
@@ -41,6 +42,13 @@ like($shipper->log, qr/table "bad", lsn/, 'and where');
 
 my @values = split /\n/, slurp("$folder/public.good.jsonl");
 is(scalar(@values), 3, 'what lies before is delivered, and nothing behind');
+is(slot_field($node, 'halted', "confirmed_flush_lsn >= '$before'"), 't', 'and confirmed');
+
+# who starts it again and again does not get it again and again
+$shipper->start;
+is($shipper->wait_exit, 3, 'another start needs a person too');
+@values = split /\n/, slurp("$folder/public.good.jsonl");
+is(scalar(@values), 3, 'and sends nothing twice');
 
 $node->stop;
 done_testing();
