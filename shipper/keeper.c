@@ -52,6 +52,9 @@ static enum keeper_answer compare(struct keeper *keeper,
 								  struct stream *stream,
 								  const struct standing *standing);
 static enum store_answer find(struct keeper *keeper, struct state *found);
+static enum keeper_answer look_again(struct stream *stream,
+									 const struct state *found,
+									 struct standing *standing);
 static enum keeper_answer judge_found(struct keeper *keeper,
 									  struct stream *stream,
 									  const struct state *found,
@@ -326,7 +329,9 @@ compare(struct keeper *keeper, struct stream *stream,
 	switch (find(keeper, &found))
 	{
 		case STORE_FOUND:
-			answer = judge_found(keeper, stream, &found, &now);
+			answer = look_again(stream, &found, &now);
+			if (answer == KEEPER_GO)
+				answer = judge_found(keeper, stream, &found, &now);
 			if (answer == KEEPER_GO)
 				adopt(keeper, &found, &now);
 			break;
@@ -353,6 +358,25 @@ find(struct keeper *keeper, struct state *found)
 		return STORE_NONE;
 	*found = keeper->told;
 	return STORE_FOUND;
+}
+
+/*
+ * Reading the record takes as long as Kafka wants, and another shipper may have
+ * gone on meanwhile: the log then ends later than it did before.
+ */
+static enum keeper_answer
+look_again(struct stream *stream, const struct state *found,
+		   struct standing *standing)
+{
+	struct standing later;
+
+	if (standing->end >= found->confirmed &&
+		standing->end >= found->sent.commit)
+		return KEEPER_GO;
+	if (!stream_standing(stream, &later))
+		return KEEPER_LOST;
+	standing->end = later.end;
+	return later.active ? KEEPER_BUSY : KEEPER_GO;
 }
 
 static enum keeper_answer
