@@ -180,8 +180,7 @@ sub catch_up
 {
 	my ($self) = @_;
 
-	$self->node->safe_psql('postgres',
-		q{INSERT INTO events VALUES (-1, 0, 'beat', NULL, 0)});
+	$self->insist(q{INSERT INTO events VALUES (-1, 0, 'beat', NULL, 0)});
 	$self->wait_confirmed;
 	return;
 }
@@ -190,8 +189,7 @@ sub catch_up
 sub wait_confirmed
 {
 	my ($self) = @_;
-	my $lsn =
-	  $self->node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	my $lsn = $self->insist('SELECT pg_current_wal_lsn()');
 	my $end = time() + $patience{catch_up};
 
 	$self->timed(
@@ -222,14 +220,13 @@ sub lag
 sub anchor
 {
 	my ($self) = @_;
-	my $node = $self->node;
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+	my $lsn = $self->insist('SELECT pg_current_wal_lsn()');
 
 	do
 	{
-		$node->safe_psql('postgres', 'CHECKPOINT');
+		$self->insist('CHECKPOINT');
 		$self->wait_confirmed;
-	} while (slot_field($node, $slot, "restart_lsn >= '$lsn'") ne 't');
+	} while (slot_field($self->node, $slot, "restart_lsn >= '$lsn'") ne 't');
 	return;
 }
 
@@ -312,6 +309,17 @@ sub wait_for_server
 	wait_until('the server takes connections again',
 		sub { return ($self->ask('SELECT 1') // '') eq '1'; });
 	return;
+}
+
+# The answer of a server that may be about to notice that it crashed.
+sub insist
+{
+	my ($self, $sql) = @_;
+	my $answer;
+
+	wait_until("the server does: $sql",
+		sub { return defined($answer = $self->ask($sql)); });
+	return $answer;
 }
 
 # The answer of a server that may be down, undef then.
