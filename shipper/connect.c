@@ -91,7 +91,7 @@ begin(const struct config *config)
 	};
 	const char *const values[] = {
 		"wal2kafka", "10", "10",
-		"5", "3", "30000",
+		"5", "3", "25000",
 		config->conninfo, "database", "UTF8", options, NULL,
 	};
 	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);

@@ -123,6 +123,7 @@ wait_for_slot($node, $_) for sort keys %shipper;
 my %from = map { $_ => $shipper{$_}->log_size } keys %shipper;
 sql(q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'terminated'}
 );
+$shipper{terminated}->wait_for_log(qr/57P01/, $from{terminated});
 $proxy->refuse;    # a database that is read cannot be renamed
 $proxy->reset;
 wait_until(
