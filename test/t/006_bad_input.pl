@@ -104,7 +104,7 @@ is($kafka->count('public.t'), 2, 'and the next row arrives');
 
 my $second = shipper('main', 'p');
 $second->start;
-$second->wait_for_log(qr/slot "main" is active/);
+$second->wait_for_log(qr/standing by: .* slot "main"/);
 $main->kill9;
 $node->safe_psql('postgres', q{INSERT INTO t VALUES (3)});
 $kafka->wait_for_count(3, 'public.t');
