@@ -18,12 +18,12 @@ plan skip_all => 'the mock has no disk' if Wal2Kafka::Kafka::why_mock();
 # may mount nothing elsewhere, and it must outlive the broker.
 my $dir = launch_dir() . '/disk';
 mkdir $dir or die "$dir: $!";
-my $holder = spawn(launch_dir() . '/holder.log',
+my $holder = spawn(
+	launch_dir() . '/holder.log',
 	qw(unshare -Urm sh -c),
 	"mount -t tmpfs -o size=6m none '$dir' && touch '$dir/.mounted' && exec sleep 600"
 );
-my @inside =
-  ('nsenter', '-t', $holder, '-U', '-m', '--preserve-credentials');
+my @inside = ('nsenter', '-t', $holder, '-U', '-m', '--preserve-credentials');
 my $mounted = eval {
 	wait_until('the disk is mounted',
 		sub { system("@inside test -e '$dir/.mounted' 2>/dev/null") == 0 },

@@ -134,13 +134,20 @@ sub reassign
 	return;
 }
 
-# The preferred replica, if it can; that it leads already is no error here.
-sub _elect
+# A replica leads that may lack records, where the topic allows it.
+sub elect_unclean
 {
 	my ($self, $topic, $partition) = @_;
+	return $self->_elect($topic, $partition, 1);
+}
+
+# The preferred replica, if it can, or one that is not in sync.  That one leads
+# already is an error to Kafka, and none here.
+sub _elect
+{
+	my ($self, $topic, $partition, $unclean) = @_;
 	$self->_ask(43, 1, 0,
-			"\0"
-		  . pack('N', 1)
+			pack('CN', $unclean || 0, 1)
 		  . _string($topic)
 		  . pack('NN', 1, $partition)
 		  . pack('N',  10000));

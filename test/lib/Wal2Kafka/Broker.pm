@@ -150,7 +150,8 @@ sub start
 {
 	my ($self) = @_;
 	return if $self->{pid};
-	$self->{pid} = spawn($self->{log}, $self->_java, 'kafka.Kafka', "$self->{dir}/server.properties");
+	$self->{pid} = spawn($self->{log}, $self->_java, 'kafka.Kafka',
+		"$self->{dir}/server.properties");
 	$running{ $self->{pid} } = 1;
 	return;
 }
@@ -191,10 +192,10 @@ sub _java
 {
 	my ($self) = @_;
 	return (
-		@{ $self->{wrapper} || [] },
-		'java', @{ $self->{memory} },
-		@java,  "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
-		'-cp',  "$self->{jars}/*");
+		@{ $self->{wrapper} || [] },                                 'java',
+		@{ $self->{memory} },                                        @java,
+		"-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties", '-cp',
+		"$self->{jars}/*");
 }
 
 END
