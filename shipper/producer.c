@@ -150,6 +150,7 @@ producer_send(struct sink *sink, const struct sink_record *records,
 		ready_to_send(producer, records[0].position) ?
 		produce_records(producer, records, count) : 0;
 
+	producer->stalled = taken < count;
 	if (taken > 0 && producer->transaction != NULL)
 		transaction_sent(producer->transaction, records[taken - 1].position);
 	return taken;

@@ -35,6 +35,7 @@ struct producer
 	size_t		max_record;
 	size_t		batch_size;		/* librdkafka's setting */
 	uint64_t	outstanding;	/* deliveries that librdkafka has */
+	bool		stalled;		/* records wait to be taken */
 	enum sink_health health;
 	int64_t		fatal_at;		/* ms; when librdkafka gave up, else 0 */
 	rd_kafka_resp_err_t fatal;	/* why */

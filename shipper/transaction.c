@@ -335,7 +335,8 @@ is_due(const struct transaction *transaction)
 		return false;
 	if (!transaction->dirty)
 		return age >= QUIET_MS && ledger_settled(ledger) != NULL;
-	return producer->outstanding == 0 || age >= AGE_MS ||
+	return (producer->outstanding == 0 && !producer->stalled) ||
+		age >= AGE_MS ||
 		ledger->size >= producer->config->max_in_flight / 2;
 }
 

@@ -74,7 +74,8 @@ $proxy->answer('EndTxn', 'hold-request');
 write_rows();
 wait_for_slot($node, $slot);
 my $before = $kafka->count_uncommitted($topic);
-$proxy->answer('Produce', 'hold-request', skip => 1);
+# the first record goes alone, then the others, then the position
+$proxy->answer('Produce', 'hold-request', skip => 2, count => 50);
 write_rows();
 wait_until('the next records are there',
 	sub { $kafka->count_uncommitted($topic) >= $before + 100 });
