@@ -20,7 +20,12 @@ like($output, qr/^ok \d+ - $_ is caught by /m, $_) for @some;
 IPC::Run::run([ $run, '--applies' ], '<', \'', '>&', \$output);
 is($?, 0, 'all of them can still be made') or diag($output);
 IPC::Run::run([ $run, '--table' ], '<', \'', '>', \my $table);
-ok( index(slurp(top_dir() . '/test/README.md'), $table) >= 0,
-	'the table in test/README.md is what "test/mutants/run --table" prints');
+
+# what is in one of them alone, in whatever order they have it
+my %rows = map { $_ => 1 } grep { /^\|/ } split /\n/, $table;
+my ($shown) = slurp(top_dir() . '/test/README.md') =~ /^(\| mutant \|.*)\z/ms;
+$rows{$_} = ($rows{$_} // 0) + 2 for grep { /^\|/ } split /\n/, $shown // '';
+is(join('', map { "$_\n" } grep { $rows{$_} != 3 } sort keys %rows),
+	'', 'test/README.md has what "test/mutants/run --table" prints');
 
 done_testing();
