@@ -172,7 +172,7 @@ heed_claim(struct run *run, enum claim_answer answer)
 			break;
 		case CLAIM_TAKEN:
 			/* a place in the sink that was prepared went with the slot */
-			if (run->sink->ops->stage != NULL &&
+			if (run->config->processing_guarantee == EXACTLY_ONCE &&
 				sink_stage(run->sink) == SINK_READY)
 				drop_sink(run);
 			retry_at_once(&run->retry, clock_ms() +

@@ -72,6 +72,14 @@ $shipper->init;
 copy_to($second, $first);
 $second->start;
 
+# --- a standby that has no slot yet may get one ---
+my $early = Wal2Kafka::Shipper->new(node => $second, slot => 'other', publication => 'p',
+	kafka => undef, options => { sink => 'stdout', state => 'none' });
+$early->start;
+$early->wait_for_log(qr/the server is a standby, without the replication slot "other"/);
+is($early->has_ended, '', 'a standby without the slot is asked again');
+is($early->stop, 0, 'stopped');
+
 # --- the standby has all that was shipped ---
 begin();
 ship_row($first) for 1 .. 3;
@@ -113,5 +121,28 @@ begin();
 is($shipper->wait_exit, 3, 'a new primary without the slot: left to a person');
 like(log_now(), qr/slot "$slot" does not exist/, 'which is named');
 
-$_->stop('immediate') for $third;
+# --- a slot on a standby, whose primary removes what it needs ---
+SKIP:
+{
+	skip 'slots on a standby are not watched before 16', 2 if $third->pg_version < 16;
+	my $fourth = PostgreSQL::Test::Cluster->new('fourth');
+	$third->safe_psql('postgres', q(SELECT pg_create_logical_replication_slot('rows', 'wal2kafka')));
+	copy_to($fourth, $third);
+	$fourth->start;
+	$third->safe_psql('postgres', <<'EOF');
+SELECT pg_drop_replication_slot('rows');
+CREATE TABLE gone (i int);
+DROP TABLE gone;
+VACUUM pg_class; VACUUM pg_attribute; VACUUM pg_type;
+EOF
+	$third->wait_for_catchup($fourth, 'replay', $third->lsn('flush'));
+	my $reader = Wal2Kafka::Shipper->new(node => $fourth, slot => 'rows', publication => 'p',
+		kafka => undef, options => { sink => 'stdout', state => 'none' });
+	$reader->start;
+	is($reader->wait_exit, 3, 'a slot in the way of recovery: left to a person');
+	like($reader->log, qr/slot "rows" is lost: .*hot_standby_feedback/s, 'which is named');
+	$fourth->stop('immediate');
+}
+
+$third->stop('immediate');
 done_testing();

@@ -24,6 +24,7 @@ my $load   = Wal2Kafka::Workload->new($node, $kafka);
 my $slot   = 'wal2kafka';
 my $mock   = $kafka->is_mock;
 my $amount = $mock ? 40 : 150;    # transactions of each of four writers
+my $http   = Wal2Kafka::Shipper->can_http;
 my %shipper;
 my %from;                         # where the log of each begins to matter
 
@@ -33,6 +34,7 @@ for my $name ('a' .. 'c')
 		node        => $node,
 		kafka       => $kafka,
 		publication => 'p',
+		http        => $http,
 		options     => { standby_check_interval => 1, release_after => 600 });
 	$from{$name} = 0;
 }
@@ -51,6 +53,8 @@ sub waits
 {
 	my ($name) = @_;
 	wait_until("$name stands by", sub { log_of($name) =~ /standing by/ });
+	$shipper{$name}->wait_not_ready(
+		qr/^not ready: not streaming from the server; another program reads the slot\s*$/) if $http;
 	return;
 }
 
@@ -70,7 +74,9 @@ sub successor
 	my ($what, $since, @names) = @_;
 	my $next = wait_until("after $what another takes over",
 		sub { (grep { said_at($_, qr/taking over/) && said_at($_, qr/streaming slot/) } @names)[0] });
-	pass("$what: another takes over");
+	$shipper{$next}->wait_ready if $http;
+	pass("$what: another takes over" . ($http ? ', and is ready' : ''));
+	is($shipper{$next}->metric('takeovers_total'), 1, "$what: and counts it") if $http;
 	diag(sprintf '%s: taken over after %.2f s', $what, said_at($next, qr/streaming slot/) - $since);
 	return $next;
 }

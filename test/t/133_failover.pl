@@ -73,6 +73,11 @@ like($output, qr/failover slot, which waits for standbys: standby/, 'check sees 
 wait_until('the standby keeps the slot', sub {
 	$primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
 	slot_field($standby, $slot, 'synced AND NOT temporary') eq 't' });
+my $early = Wal2Kafka::Shipper->new(node => $standby, kafka => undef, publication => 'p',
+	options => { sink => 'stdout', state => 'none' });
+$early->start;
+$early->wait_for_log(qr/the server is a standby, and its replication slot "$slot" a copy of the primary's/);
+is($early->stop, 0, 'the copy is not read before the standby is promoted');
 my $writers = $load->start_writers(1, 4000);
 $kafka->wait_for_count(300, $load->topics);
 $primary->stop('immediate');
