@@ -66,6 +66,8 @@ cursor_begin(struct cursor *cursor, void *buffer, size_t size,
 	cursor->entry = ledger_add(cursor->ledger, buffer, size,
 							   cursor->frame.records + 1,
 							   cursor->frame.safe, last);
+	cursor->entry->frame = data;
+	cursor->entry->frame_size = len;
 	if (cursor->frame.records > 0)
 	{
 		cursor->entry->received = metrics_now();

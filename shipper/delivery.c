@@ -15,6 +15,7 @@
 #include "kafka_reaction.h"
 #include "log.h"
 #include "metrics.h"
+#include "oversize.h"
 #include "producer.h"
 #include "ready.h"
 
@@ -220,7 +221,10 @@ too_large(struct producer *producer, const rd_kafka_message_t *message)
 	size_t		record = message->len + message->key_len + PRODUCER_OVERHEAD;
 
 	if (producer->batch_size <= record)
+	{
+		oversize_refused(message);
 		return HEALTH_HOPELESS;
+	}
 	producer_limit_batches(record > producer->batch_size / 2 ? record :
 						   producer->batch_size / 2);
 	return HEALTH_BROKEN;

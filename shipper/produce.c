@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "oversize.h"
 #include "metrics.h"
 #include "producer.h"
 
@@ -17,7 +18,6 @@
 
 static bool acceptable(struct producer *producer,
 					   const struct sink_record *record);
-static bool fits(struct producer *producer, const struct sink_record *record);
 static bool is_plain(const struct sink_record *record);
 static bool gate_lets_through(struct topic_partition *partition);
 static size_t send_batch(struct producer *producer,
@@ -70,7 +70,7 @@ acceptable(struct producer *producer, const struct sink_record *record)
 {
 	if (!record->topic->compacted ||
 		(record->body.flags & WIRE_RECORD_NULL_KEY) == 0)
-		return fits(producer, record);
+		return oversize_fits(producer, record);
 
 	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %llu has no "
 			  "key, and topic \"%s\" is compacted: it takes none without",
@@ -80,36 +80,6 @@ acceptable(struct producer *producer, const struct sink_record *record)
 	log_hint("Set cleanup.policy=delete on the topic; or give the table a key "
 			 "(a primary key or replica identity), and let what was written "
 			 "before it through with cleanup.policy=delete.");
-	producer->halted = true;
-	return false;
-}
-
-static bool
-fits(struct producer *producer, const struct sink_record *record)
-{
-	size_t		size = record->body.key.len + record->body.value.len +
-		record->body.headers.len;
-	size_t		limit = producer->max_record;
-	size_t		topic_limit = record->topic->max_record;
-
-	if (topic_limit > 0)
-	{
-		topic_limit -= topic_limit > PRODUCER_OVERHEAD ? PRODUCER_OVERHEAD : 0;
-		limit = topic_limit < limit ? topic_limit : limit;
-	}
-	if (size <= limit)
-		return true;
-
-	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %llu has "
-			  "%zu bytes, and topic \"%s\" takes %zu", record->table,
-			  LSN_ARGS(record->position.commit),
-			  (unsigned long long) record->position.ordinal, size,
-			  record->topic->name, limit);
-	log_hint("Raise max.message.bytes of the topic and message.max.bytes "
-			 "in [kafka]; or let this one record through without what is too "
-			 "large: max_record = %zu and stub = " LSN_FORMAT "/%llu in "
-			 "[wal2kafka].", limit, LSN_ARGS(record->position.commit),
-			 (unsigned long long) record->position.ordinal);
 	producer->halted = true;
 	return false;
 }

@@ -1,0 +1,115 @@
+/*
+ * oversize.c
+ *		Records that are larger than Kafka takes.
+ *
+ * What a topic takes was asked for when it was looked up.  The broker compares
+ * the batch as it was sent: of a compressed one nobody knows the size before,
+ * so it is tried, and the broker's answer names the record too.
+ */
+#include "oversize.h"
+
+#include <inttypes.h>
+#include <strings.h>
+
+#include "log.h"
+#include "producer.h"
+
+static size_t known_limit(const struct producer *producer,
+						  const struct topic *topic);
+static bool is_compressed(const struct config *config);
+static bool find_position(const struct ledger_entry *entry,
+						  const rd_kafka_message_t *message,
+						  struct position *position);
+
+bool
+oversize_fits(struct producer *producer, const struct sink_record *record)
+{
+	size_t		size = record->body.key.len + record->body.value.len +
+		record->body.headers.len;
+	size_t		limit = known_limit(producer, record->topic);
+
+	if (size <= limit)
+		return true;
+
+	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %" PRIu64
+			  " has %zu bytes, and topic \"%s\" takes %zu; nothing of it is "
+			  "sent", record->table, LSN_ARGS(record->position.commit),
+			  record->position.ordinal, size, record->topic->name, limit);
+	log_hint("Raise max.message.bytes of the topic and message.max.bytes "
+			 "in [kafka]; or let this one record through without what is too "
+			 "large: max_record = %zu and stub = " LSN_FORMAT "/%" PRIu64
+			 " in [wal2kafka].", limit, LSN_ARGS(record->position.commit),
+			 record->position.ordinal);
+	producer->halted = true;
+	return false;
+}
+
+void
+oversize_refused(const rd_kafka_message_t *message)
+{
+	const char *topic = rd_kafka_topic_name(message->rkt);
+	size_t		size = message->len + message->key_len;
+	struct position at;
+
+	if (!find_position(message->_private, message, &at))
+		return;
+	log_error("the record at LSN " LSN_FORMAT ", seq_id %" PRIu64 " has %zu "
+			  "bytes, and topic \"%s\" does not take it",
+			  LSN_ARGS(at.commit), at.ordinal, size, topic);
+	log_hint("To let this one record through without what is too large: "
+			 "max_record, less than what the topic takes, and stub = "
+			 LSN_FORMAT "/%" PRIu64 " in [wal2kafka].", LSN_ARGS(at.commit),
+			 at.ordinal);
+}
+
+/* The largest key, value and headers. */
+static size_t
+known_limit(const struct producer *producer, const struct topic *topic)
+{
+	size_t		limit = topic->max_record;
+
+	if (limit == 0 || is_compressed(producer->config))
+		return producer->max_record;
+	limit -= limit > PRODUCER_OVERHEAD ? PRODUCER_OVERHEAD : 0;
+	return limit < producer->max_record ? limit : producer->max_record;
+}
+
+static bool
+is_compressed(const struct config *config)
+{
+	const char *type = config_property(config, "compression.type");
+
+	if (type == NULL)
+		type = config_property(config, "compression.codec");
+	return type != NULL && strcasecmp(type, "none") != 0;
+}
+
+/* Which of its frame's records it is. */
+static bool
+find_position(const struct ledger_entry *entry,
+			  const rd_kafka_message_t *message, struct position *position)
+{
+	struct frame frame;
+	struct frame_entry found;
+	struct frame_error error;
+
+	if (entry == NULL || entry->frame == NULL ||
+		!frame_parse(&frame, entry->frame, entry->frame_size, &error))
+		return false;
+	*position = (struct position) {LSN_INVALID, 0};
+	while (frame_next(&frame, &found))
+	{
+		if (found.kind == WIRE_TXN)
+			*position = (struct position) {
+				found.txn.commit, found.txn.ordinal
+			};
+		else if (found.kind == WIRE_RECORD)
+		{
+			if (found.record.value.data == message->payload &&
+				found.record.value.len == message->len)
+				return true;
+			position->ordinal++;
+		}
+	}
+	return false;
+}
