@@ -151,6 +151,8 @@ test_values(void)
 			"0 to 86400", "a bad number names the range");
 	refuses("[wal2kafka]\nshutdown_timeout = 86401\n", "from 0 to 86400",
 			"a number out of range");
+	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n", "\"state\" cannot be \"a/b\"; it "
+			"must be a topic's name", "a state that is no topic");
 	refuses("[wal2kafka]\ntopics = some\n",
 			"\"topics\" cannot be \"some\"; it must be require|create",
 			"a bad word names the words");
