@@ -81,7 +81,8 @@ EOF
 sub leaves
 {
 	my ($slot, $what, @patterns) = @_;
-	is($shipper{$slot}->wait_exit, 3, "$what: the shipper leaves it to a person");
+	is(eval { $shipper{$slot}->wait_exit } // 'still running',
+		3, "$what: the shipper leaves it to a person");
 	my $log = substr $shipper{$slot}->log, $from{$slot};
 	like($log, $_, "$what: and says so") for @patterns;
 	return;
