@@ -52,7 +52,8 @@ my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
 	publication => 'p',
-	http => 1);
+	http => 1,
+	options => { release_after => 120 });
 $shipper->init;
 $kafka->stop;
 $shipper->start;
@@ -62,6 +63,7 @@ $kafka->start;
 is_ready_again($shipper, 'Kafka away at the start');
 
 # --- Kafka killed, with nothing to send and with something ---
+write_rows(1);
 wait_for_slot($node, $slot);
 $kafka->kill9;
 $shipper->wait_not_ready(qr/Kafka does not answer/);

@@ -108,7 +108,7 @@ my %refused = (
 	"GET / HTTP/1.1\r\n$good" => 404,
 	"GET /live/../ready HTTP/1.1\r\n$good" => 404,
 	"GET /../../etc/passwd HTTP/1.1\r\n$good" => 404,
-	"GET /%00%0d%0a$word HTTP/1.1\r\n$good" => 404,
+	"GET /%00%0d%0a$word HTTP/1.1\r\n$good" => '40[04]',
 	"GET /$word<script> HTTP/1.1\r\nX: $word\r\n$good" => 404);
 for my $request (sort keys %refused)
 {
