@@ -13,7 +13,7 @@
 
 #include "topic_reader.h"
 
-#define TIMEOUT_MS	60000
+#define TIMEOUT_MS	120000
 
 static int	cmd_wait(const char *brokers, int argc, char **argv);
 static int	cmd_create(const char *brokers, int argc, char **argv);
