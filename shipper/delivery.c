@@ -127,16 +127,19 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 }
 
 /*
- * Whether it lies behind all that was acknowledged there.  If not, that is
- * gone: Kafka has another topic of the name, or a leader that lost the end.
+ * Whether it lies behind all older ones that were acknowledged there.  If not,
+ * they are gone: Kafka has another topic of the name, or a leader that lost the
+ * end.
  */
 static bool
 stands_behind(struct producer *producer, struct topic *topic,
 			  const rd_kafka_message_t *message)
 {
+	const struct ledger_entry *entry = message->_private;
 	int64_t		before;
 
-	if (pin_advance(topic->pin, message->partition, message->offset, &before))
+	if (pin_advance(topic->pin, message->partition, message->offset,
+					entry->last, &before))
 		return true;
 	if (producer->health == HEALTH_HOPELESS)
 		return false;

@@ -32,19 +32,25 @@ pin_set_count(struct pin *pin, int32_t count)
 {
 	pin->offsets = mem_realloc(pin->offsets,
 							   (size_t) count * sizeof(*pin->offsets));
+	pin->ends = mem_realloc(pin->ends, (size_t) count * sizeof(*pin->ends));
 	for (int32_t i = pin->count; i < count; i++)
+	{
 		pin->offsets[i] = -1;
+		pin->ends[i] = (struct position) {LSN_INVALID, 0};
+	}
 	pin->count = count;
 }
 
 bool
 pin_advance(struct pin *pin, int32_t partition, int64_t offset,
-			int64_t *before)
+			struct position end, int64_t *before)
 {
 	*before = pin->offsets[partition];
 	if (offset <= *before)
-		return false;
+		return offset < *before &&
+			!position_is_after(end, pin->ends[partition]);
 	pin->offsets[partition] = offset;
+	pin->ends[partition] = end;
 	pin->refused = false;
 	if (pin->denied)
 		denied--;

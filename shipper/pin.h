@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ledger.h"
+
 struct pin
 {
 	struct pin *next;
 	char	   *name;			/* of the topic */
 	int32_t		count;			/* of partitions; 0: never known */
-	int64_t    *offsets;		/* count; last acknowledged, -1: none */
+	int64_t    *offsets;		/* count; greatest acknowledged, -1: none */
+	struct position *ends;		/* count; of the frames these records are in */
 	bool		refused;		/* a record, and it was looked into */
 	bool		denied;			/* no access, until a record is acknowledged */
 };
@@ -29,11 +32,13 @@ extern struct pin *pin_find(const char *name);
 extern void pin_set_count(struct pin *pin, int32_t count);
 
 /*
- * A record was acknowledged there.  False, and the offset before in *before,
- * when it is not behind all that were: what they held is gone.
+ * A record of the frame that ends at that position was acknowledged.  False,
+ * and the greatest offset before in *before, when it does not lie behind those
+ * that are older: what they held is gone.  One of the same frame or an older
+ * one may lie before: its answer came late, after a retry.
  */
 extern bool pin_advance(struct pin *pin, int32_t partition, int64_t offset,
-						int64_t *before);
+						struct position end, int64_t *before);
 
 /* Kafka does not let us at the topic. */
 extern void pin_deny(struct pin *pin);

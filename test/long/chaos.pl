@@ -26,6 +26,8 @@ my $chaos = Wal2Kafka::Chaos->new(
 	seed => $ENV{SEED} || time() % 1_000_000,
 	shippers => $ENV{SHIPPERS});
 
+# whoever cannot wait gets what there is, after this round
+local $SIG{USR1} = sub { $end = 0; };
 while ($chaos->seconds < $end)
 {
 	my $ok = eval { $chaos->run_round($round, $chaos->draw_round($round)); 1 };

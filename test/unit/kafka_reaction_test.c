@@ -74,20 +74,28 @@ test_reactions(void)
 static void
 test_pins(void)
 {
+	const struct position frame[] = {{100, 9}, {200, 0}, {200, 1}};
 	struct pin *pin = pin_find("t");
 	int64_t		before;
 
 	ok(pin->count == 0 && !pin_any_worked(), "nothing is known at first");
 	pin_set_count(pin, 2);
-	ok(pin_advance(pin, 1, 0, &before) && pin_any_worked(),
+	ok(pin_advance(pin, 1, 0, frame[0], &before) && pin_any_worked(),
 	   "the first offset may be 0");
-	ok(pin_advance(pin, 1, 5, &before), "offsets grow, with gaps");
-	ok(!pin_advance(pin, 1, 5, &before) && before == 5,
+	ok(pin_advance(pin, 1, 5, frame[1], &before), "offsets grow, with gaps");
+	ok(!pin_advance(pin, 1, 5, frame[2], &before) && before == 5,
 	   "the same offset again is a loss");
-	ok(!pin_advance(pin, 1, 3, &before) && before == 5, "a smaller one too");
+	ok(!pin_advance(pin, 1, 3, frame[2], &before) && before == 5,
+	   "a smaller one too");
+	ok(pin_advance(pin, 1, 3, frame[1], &before) &&
+	   pin_advance(pin, 1, 2, frame[0], &before),
+	   "but not of an older record, whose answer came late");
+	ok(pin_advance(pin, 1, 6, frame[0], &before) &&
+	   !pin_advance(pin, 1, 5, frame[1], &before) && before == 6,
+	   "records that are sent again lie behind all");
 	pin_set_count(pin, 4);
-	ok(pin_find("t") == pin && !pin_advance(pin, 1, 4, &before) &&
-	   pin_advance(pin, 3, 0, &before),
+	ok(pin_find("t") == pin && !pin_advance(pin, 1, 4, frame[2], &before) &&
+	   pin_advance(pin, 3, 0, frame[2], &before),
 	   "more partitions: those there keep their offsets");
 	ok(pin_find("u") != pin && pin_find("u")->count == 0,
 	   "another topic is another");
