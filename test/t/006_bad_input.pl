@@ -134,7 +134,7 @@ SKIP:
 }
 
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
-	'--ledger', write_ledger($node, 'postgres'), 'public.t');
+	'--growing', '--ledger', write_ledger($node, 'postgres'), 'public.t');
 is($status, 0, 'nothing was lost in all this') or diag($output);
 note($output);
 
