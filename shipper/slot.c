@@ -29,8 +29,9 @@ slot_sql(int version)
 		failover = "s.failover, s.synced";
 	}
 	else if (version >= 160000)
-		invalid = "CASE WHEN s.conflicting THEN 'recovery conflict'"
-			" ELSE '' END";
+		/* it says so of every slot that is lost; only a standby has conflicts */
+		invalid = "CASE WHEN s.conflicting AND pg_is_in_recovery()"
+			" THEN 'recovery conflict' ELSE '' END";
 	return mem_format("SELECT s.slot_type = 'logical', s.temporary,"
 					  " s.two_phase, s.active, s.active_pid, s.plugin,"
 					  " s.database, coalesce(s.wal_status, ''), %s,"

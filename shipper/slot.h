@@ -23,7 +23,7 @@ struct slot
 	bool		failover;		/* standbys are to have it too */
 	bool		synced;			/* a standby's copy of the primary's */
 	bool		ahead;			/* confirmed beyond the end of the log */
-	bool		standby;		/* the server is one; known without a slot too */
+	bool		standby;		/* the server is one; slot or not */
 	int64_t		pid;			/* who reads it, when active */
 	char	   *plugin;
 	char	   *database;

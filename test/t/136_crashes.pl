@@ -36,10 +36,11 @@ sub walsender { return slot_field($node, $slot, 'active_pid'); }
 sub under_load
 {
 	my ($what, $fault) = @_;
+	restart_shipper();
 	my $here    = $kafka->count($load->topics);
-	my $writers = $load->start_writers($seed++, 300);
+	my $writers = $load->start_writers($seed++, 150);
 
-	$kafka->wait_for_count($here + 30, $load->topics);
+	$kafka->wait_for_count($here + 20, $load->topics);
 	$fault->();
 	eval { $writers->finish };
 	wait_until("$what: the server answers",
@@ -67,7 +68,8 @@ sub kill_postmaster
 	return;
 }
 
-# a shipper that starts anew tries at once, and need not be patient here
+# One that starts anew tries at once: delays grow, and the longest, of 10 s, is
+# for a server that has said that it goes down.
 sub restart_shipper
 {
 	$shipper->kill9;
@@ -95,7 +97,7 @@ under_load('the walsender is cancelled', sub { sql('SELECT pg_cancel_backend(' .
 under_load('the walsender is terminated',
 	sub { sql('SELECT pg_terminate_backend(' . walsender() . ')'); restart_shipper() });
 under_load('the walsender is killed', sub { kill_process('KILL', walsender()) });
-under_load('an immediate stop', sub { $node->stop('immediate'); $node->start });
+under_load('an immediate stop', sub { $node->stop('immediate'); $node->start; restart_shipper() });
 under_load('the postmaster is killed', \&kill_postmaster);
 under_load(
 	'checkpoints, and a kill',
