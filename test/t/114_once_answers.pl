@@ -2,7 +2,7 @@
 # once, with the request carried out or not; a commit whose outcome stays
 # unknown; a request to commit that arrives when the next transaction is open.
 #
-# ROUNDS is how often each answer is lost; test/long/exactly_once.pl has more.
+# ROUNDS (1) is how often each answer is lost.
 use strict;
 use warnings;
 
