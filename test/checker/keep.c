@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char magic[8] = "history1";
+static const char magic[] = "history1";
 
 static bool put(FILE *file, const void *data, size_t size);
 static bool get(FILE *file, void *data, size_t size);
