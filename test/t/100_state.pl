@@ -16,7 +16,8 @@ use Test::More;
 my $kafka = Wal2Kafka::Kafka->new;
 plan(skip_all => 'the mock broker compacts nothing') if $kafka->is_mock;
 
-my $node = new_server('source', conf => "autovacuum = off\nwal_writer_delay = 10ms\n");
+my $node =
+  new_server('source', conf => "autovacuum = off\nwal_writer_delay = 10ms\n");
 my $slot = 'wal2kafka';
 my $next = 1;
 
@@ -25,7 +26,9 @@ sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub insert
 {
 	my ($rows) = @_;
-	sql("INSERT INTO t SELECT g, 0 FROM generate_series($next, " . ($next + $rows - 1) . ') g');
+	sql(    "INSERT INTO t SELECT g, 0 FROM generate_series($next, "
+		  . ($next + $rows - 1)
+		  . ') g');
 	$next += $rows;
 	return;
 }
@@ -53,17 +56,20 @@ goes_on($shipper, 'the first start');
 insert(10);
 wait_for_slot($node, $slot);
 my $record = state_record($kafka, $slot);
-is( sql(<<"EOF"), "$record->{system_identifier} true", 'the server, and no less than the slot');
+is( sql(
+		<<"EOF"), "$record->{system_identifier} true", 'the server, and no less than the slot');
 SELECT system_identifier || ' ' || ('$record->{confirmed}'::pg_lsn >= confirmed_flush_lsn)
 FROM pg_control_system(), pg_replication_slots WHERE slot_name = '$slot'
 EOF
-ok(!$record->{stopped} && !$record->{clean}, 'while it runs that is not the last word');
+ok( !$record->{stopped} && !$record->{clean},
+	'while it runs that is not the last word');
 my %topics = $kafka->topics;
 is($topics{$state_topic}, 1, 'the topic was made, with one partition');
-is($shipper->stop, 0, 'stopped');
+is($shipper->stop,        0, 'stopped');
 $record = state_record($kafka, $slot);
 ok($record->{stopped} && $record->{clean}, 'a clean stop is on record');
-like($record->{delivered}, qr{^[0-9A-F]+/[0-9A-F]+/9$}, 'with the last record');
+like($record->{delivered}, qr{^[0-9A-F]+/[0-9A-F]+/9$},
+	'with the last record');
 
 # --- the slot never stands further than the record ---
 # Kafka is frozen, and the log goes on with what concerns nobody: the slot could
@@ -77,9 +83,11 @@ my $end = sql('SELECT pg_current_wal_flush_lsn()');
 for my $answer (1 .. 3)
 {
 	my $since = sql('SELECT clock_timestamp()');
-	wait_until('the server has an answer about all of it',
+	wait_until(
+		'the server has an answer about all of it',
 		sub {
-			sql("SELECT sent_lsn >= '$end' AND reply_time > '$since' FROM pg_stat_replication") eq 't';
+			sql("SELECT sent_lsn >= '$end' AND reply_time > '$since' FROM pg_stat_replication"
+			) eq 't';
 		});
 }
 is(slot_field($node, $slot, "confirmed_flush_lsn < '$end'"),
@@ -111,7 +119,8 @@ my $before = slot_field($node, $slot, 'confirmed_flush_lsn');
 $shipper->kill9;
 $node->stop('immediate');
 $node->start;
-is(slot_field($node, $slot, "confirmed_flush_lsn < '$before'"), 't', 'the slot has gone back');
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$before'"),
+	't', 'the slot has gone back');
 goes_on($shipper, 'a slot that went back');
 insert(1);
 wait_for_slot($node, $slot);
@@ -124,7 +133,9 @@ is($status, 0, 'nothing was lost on the way') or diag($output);
 $record = state_record($kafka, $slot);
 insert(5);
 sql("SELECT pg_replication_slot_advance('$slot', pg_current_wal_lsn())");
-refused($shipper, 'moved after a clean stop',
+refused(
+	$shipper,
+	'moved after a clean stop',
 	qr{stands at .* confirmed no more than \Q$record->{confirmed}\E \(the last record known is \Q$record->{delivered}\E},
 	qr/Everything up to \Q$record->{confirmed}\E is delivered/,
 	qr/wal2kafka drop --state/);
@@ -141,7 +152,10 @@ wait_for_slot($node, $slot);
 is($shipper->kill9, 137, 'killed');
 insert(1);
 recreate();
-refused($shipper, 'made anew after a kill', qr/somebody moved it, or made it anew/);
+refused(
+	$shipper,
+	'made anew after a kill',
+	qr/somebody moved it, or made it anew/);
 
 # --- made anew by wal2kafka ---
 ($status, $output) = $shipper->command('drop', '--yes');
@@ -158,7 +172,10 @@ insert(1);
 my $from = $shipper->log_size;
 $shipper->start('--init');
 is($shipper->wait_exit, 3, 'a slot that vanished is not made by a start');
-like(substr($shipper->log, $from), qr/has vanished: everything up to/, 'which says why');
+like(
+	substr($shipper->log, $from),
+	qr/has vanished: everything up to/,
+	'which says why');
 $shipper->init;
 goes_on($shipper, 'lost, and made anew by us');
 is($shipper->stop, 0, 'stopped');

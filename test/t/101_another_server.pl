@@ -16,9 +16,11 @@ my $slot   = 'wal2kafka';
 my $folder = launch_dir() . '/sink';
 my $rows   = 0;
 
-my $first = new_server('first', conf => "autovacuum = off\nwal_keep_size = 256MB\n");
+my $first =
+  new_server('first', conf => "autovacuum = off\nwal_keep_size = 256MB\n");
 my $other = new_server('other');
-my ($second, $third) = map { PostgreSQL::Test::Cluster->new($_) } qw(second third);
+my ($second, $third) =
+  map { PostgreSQL::Test::Cluster->new($_) } qw(second third);
 my $shipper = Wal2Kafka::Shipper->new(
 	node        => $first,
 	slot        => $slot,
@@ -50,9 +52,11 @@ sub ship_row
 	my ($node) = @_;
 	$rows++;
 	$node->safe_psql('postgres', "INSERT INTO t VALUES ($rows)");
-	wait_until("row $rows is delivered",
+	wait_until(
+		"row $rows is delivered",
 		sub {
-			-e "$folder/public.t.jsonl" && slurp("$folder/public.t.jsonl") =~ /"Insert":\["$rows"\]/;
+			-e "$folder/public.t.jsonl"
+			  && slurp("$folder/public.t.jsonl") =~ /"Insert":\["$rows"\]/;
 		});
 	wait_for_slot($node, $slot);
 	return;
@@ -60,10 +64,12 @@ sub ship_row
 
 sub system_of
 {
-	return $_[0]->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
+	return $_[0]->safe_psql('postgres',
+		'SELECT system_identifier FROM pg_control_system()');
 }
 
-$_->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t')
+$_->safe_psql('postgres',
+	'CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t')
   for $first, $other;
 $shipper->init;
 copy_to($second, $first, has_streaming => 1, has_restoring => 0);
@@ -73,10 +79,13 @@ $second->start;
 goes_on($shipper, 'the first start');
 ship_row($first) for 1 .. 3;
 is($shipper->stop, 0, 'stopped');
-$other->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('$slot', 'wal2kafka')");
+$other->safe_psql('postgres',
+	"SELECT pg_create_logical_replication_slot('$slot', 'wal2kafka')");
 look_at($other);
 my ($was, $is) = (system_of($first), system_of($other));
-refused($shipper, 'another server',
+refused(
+	$shipper,
+	'another server',
 	qr/another server: system identifier $was, and this one has $is/,
 	qr/set "state" or "topic_prefix"/);
 
@@ -97,7 +106,9 @@ is($shipper->stop, 0, 'stopped');
 copy_to($third, $second, has_streaming => 1, has_restoring => 0);
 $first->start;
 look_at($first);
-refused($shipper, 'a former primary',
+refused(
+	$shipper,
+	'a former primary',
 	qr/the server is on timeline 1, and records of timeline 2 were sent/,
 	qr/connect to the present primary/);
 $first->stop;
@@ -111,7 +122,9 @@ $second->stop('immediate');
 $third->start;
 $third->promote;
 look_at($third);
-refused($shipper, 'a standby that lacks what was sent',
+refused(
+	$shipper,
+	'a standby that lacks what was sent',
 	qr/timeline 3 left timeline 2 at .* the topics hold what this server never had/,
 	qr/wal2kafka drop --state/);
 is(($shipper->command('drop', '--state'))[0], 0, 'a person accepts it');
@@ -125,13 +138,17 @@ $third->stop;
 system('cp', '-a', $data, "$data.copy") == 0 or die 'no copy';
 $third->start;
 goes_on($shipper, 'before the copy is put back');
-$third->safe_psql('postgres', q{SELECT pg_logical_emit_message(true, '', repeat('x', 100000))});
+$third->safe_psql('postgres',
+	q{SELECT pg_logical_emit_message(true, '', repeat('x', 100000))});
 ship_row($third);
 is($shipper->stop, 0, 'stopped');
 $third->stop;
-system('rm', '-rf', $data) == 0 && rename("$data.copy", $data) or die 'not put back';
+system('rm', '-rf', $data) == 0 && rename("$data.copy", $data)
+  or die 'not put back';
 $third->start;
-refused($shipper, 'an older copy put back',
+refused(
+	$shipper,
+	'an older copy put back',
 	qr/the server's log ends at .*, and everything was delivered up to/,
 	qr/restored from an older copy, and consumers would drop/);
 

@@ -13,12 +13,13 @@ use Wal2Kafka::Shipper;
 use Wal2Kafka::State;
 use Test::More;
 
-plan skip_all => 'the mock broker compacts nothing' if Wal2Kafka::Kafka::why_mock();
+plan skip_all => 'the mock broker compacts nothing'
+  if Wal2Kafka::Kafka::why_mock();
 
 my $why_open =
-    system('command -v openssl >/dev/null') ? 'no openssl'
-  : !gethostbyname('localhost') ? 'localhost has no address'
-  :                               '';
+	system('command -v openssl >/dev/null') ? 'no openssl'
+  : !gethostbyname('localhost')             ? 'localhost has no address'
+  :                                           '';
 my $kafka = $why_open ? Wal2Kafka::Kafka->new : secure_kafka('word', 3600000);
 my $admin = $kafka->admin;
 my $node  = new_server('source', conf => "autovacuum = off\n");
@@ -27,10 +28,13 @@ my $rows  = 0;
 
 $node->safe_psql('postgres',
 	'CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t');
-$kafka->create_topic('public.t', 1);
+$kafka->create_topic('public.t',       1);
 $kafka->create_topic('bank1.public.t', 1);
 
-sub rights { return map { [ 'shipper', $_, 'topic', $state_topic ] } @_; }
+sub rights
+{
+	return map { [ 'shipper', $_, 'topic', $state_topic ] } @_;
+}
 sub allow  { $admin->allow(@$_)  for rights(@_); return; }
 sub forbid { $admin->forbid(@$_) for rights(@_); return; }
 
@@ -46,7 +50,7 @@ EOF
 }
 
 my %common = (node => $node, slot => $slot, publication => 'p');
-my $plain = Wal2Kafka::Shipper->new(%common, kafka => $kafka);
+my $plain  = Wal2Kafka::Shipper->new(%common, kafka => $kafka);
 $plain->init;
 
 # --- rights ---
@@ -64,22 +68,36 @@ sub test_rights
 			'sasl.password'         => 'word'
 		});
 	$admin->allow('shipper', $_, 'topic', 'public.t') for 'write', 'describe';
-	refused($shipper, 'no rights', qr/topic "$state_topic" may not be used/, qr/READ, WRITE and DESCRIBE/);
+	refused(
+		$shipper, 'no rights',
+		qr/topic "$state_topic" may not be used/,
+		qr/READ, WRITE and DESCRIBE/);
 	allow(qw(read write describe));
-	refused($shipper, 'may not create it', qr/could not create topic "$state_topic"/,
-		qr/kafka-topics\.sh .* --topic \Q$state_topic\E --partitions 1 --config cleanup\.policy=compact/);
+	refused(
+		$shipper,
+		'may not create it',
+		qr/could not create topic "$state_topic"/,
+		qr/kafka-topics\.sh .* --topic \Q$state_topic\E --partitions 1 --config cleanup\.policy=compact/
+	);
 	allow('create');
 	goes_on($shipper, 'may create it');
 	insert(1);
 	wait_for_slot($node, $slot);
 	is($shipper->stop, 0, 'stopped');
 	forbid('read');
-	refused($shipper, 'may not read it', qr/topic "$state_topic" may not be read/);
+	refused(
+		$shipper,
+		'may not read it',
+		qr/topic "$state_topic" may not be read/);
 	allow('read');
 	forbid('write');
 	insert(1);
-	refused($shipper, 'may not write it', qr/could not write the state record/, qr/WRITE/);
-	is($kafka->count('public.t'), 1, 'and nothing was sent that it does not know of');
+	refused(
+		$shipper,
+		'may not write it',
+		qr/could not write the state record/, qr/WRITE/);
+	is($kafka->count('public.t'),
+		1, 'and nothing was sent that it does not know of');
 	allow('write');
 	goes_on($shipper, 'has all rights again');
 	wait_for_slot($node, $slot);
@@ -88,11 +106,14 @@ sub test_rights
 	my $from = $shipper->log_size;
 	forbid('write');
 	my $lsn = insert(5);
-	$shipper->wait_for_log(qr/could not write the state record .* the slot is not confirmed until it can be/, $from);
+	$shipper->wait_for_log(
+		qr/could not write the state record .* the slot is not confirmed until it can be/,
+		$from);
 	insert(5);
 	$kafka->wait_for_count(12, 'public.t');
 	pass('records go on');
-	is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'and the slot stays');
+	is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
+		't', 'and the slot stays');
 	allow('write');
 	wait_for_slot($node, $slot);
 	pass('put back, the slot follows');
@@ -120,16 +141,25 @@ my %topics = $kafka->topics;
 is($topics{$state_topic}, 1, 'with one partition');
 
 # --- what anybody may put there ---
-$kafka->produce($state_topic, [ 0, 'another', 'not ours' ], [ 0, 'wal2kafkb', '{}' ]);
+$kafka->produce(
+	$state_topic,
+	[ 0, 'another',   'not ours' ],
+	[ 0, 'wal2kafkb', '{}' ]);
 goes_on($plain, 'what has another key');
 insert(1);
 wait_for_slot($node, $slot);
 is($plain->stop, 0, 'stopped');
-for my $garbage ('garbage', '{}', '[' x 10000, '"' . 'x' x 100000 . '"', '{"format":2}')
+for my $garbage (
+	'garbage', '{}',
+	'[' x 10000,
+	'"' . 'x' x 100000 . '"',
+	'{"format":2}')
 {
 	my $short = substr $garbage, 0, 12;
 	$kafka->produce($state_topic, [ 0, $slot, $garbage ]);
-	refused($plain, "garbage $short",
+	refused(
+		$plain,
+		"garbage $short",
 		qr/holds for slot "$slot" at offset \d+ is no state record: /,
 		qr/wal2kafka drop --state/);
 }
@@ -141,7 +171,8 @@ is($plain->stop, 0, 'stopped');
 $kafka->produce($state_topic, [ 0, $slot, undef ]);
 my $from = $plain->log_size;
 goes_on($plain, 'a tombstone');
-like(substr($plain->log, $from), qr/there is no state record/, 'is no record');
+like(substr($plain->log, $from), qr/there is no state record/,
+	'is no record');
 insert(1);
 wait_for_slot($node, $slot);
 is($plain->stop, 0, 'stopped');
@@ -157,18 +188,29 @@ is($plain->stop, 0, 'stopped');
 $kafka->produce($state_topic, map { [ 0, "key$_", 'x' ] } 1 .. 2500);
 $from = $plain->log_size;
 goes_on($plain, 'behind 2500 records of others');
-like(substr($plain->log, $from), qr/state record in .*stopped cleanly/, 'the record is found');
+like(
+	substr($plain->log, $from),
+	qr/state record in .*stopped cleanly/,
+	'the record is found');
 is($plain->stop, 0, 'stopped');
 
 # --- topics that are not fit, and other topics ---
 $kafka->create_topic('wide', 2, 'cleanup.policy' => 'compact');
 $kafka->create_topic('short', 1);
-for my $unfit ([ 'wide', qr/has 2 partitions/ ], [ 'short', qr/cleanup\.policy=delete/ ])
+for my $unfit (
+	[ 'wide',  qr/has 2 partitions/ ],
+	[ 'short', qr/cleanup\.policy=delete/ ])
 {
 	my ($name, $pattern) = @$unfit;
-	my $other = Wal2Kafka::Shipper->new(%common, kafka => $kafka, options => { state => $name });
+	my $other = Wal2Kafka::Shipper->new(
+		%common,
+		kafka   => $kafka,
+		options => { state => $name });
 	refused($other, "topic $name", $pattern);
-	like(($other->command('check'))[1], qr/PROBLEM .*topic "$name" /, 'check says so, too');
+	like(
+		($other->command('check'))[1],
+		qr/PROBLEM .*topic "$name" /,
+		'check says so, too');
 }
 my $other = Wal2Kafka::Shipper->new(
 	%common,
@@ -178,7 +220,11 @@ goes_on($other, 'with a prefix');
 insert(1);
 wait_for_slot($node, $slot);
 is($other->stop, 0, 'stopped');
-is({ $kafka->topics }->{"bank1.$state_topic"}, 1, 'it has a topic of its own');
-refused($plain, 'the first one, which the slot has left behind', qr/somebody moved it/);
+is({ $kafka->topics }->{"bank1.$state_topic"}, 1,
+	'it has a topic of its own');
+refused(
+	$plain,
+	'the first one, which the slot has left behind',
+	qr/somebody moved it/);
 
 done_testing();

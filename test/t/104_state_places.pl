@@ -24,9 +24,16 @@ my %common = (node => $node, slot => $slot, publication => 'p');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-sub insert { $rows++; return sql("INSERT INTO t VALUES ($rows); SELECT pg_current_wal_lsn()"); }
+sub insert
+{
+	$rows++;
+	return sql("INSERT INTO t VALUES ($rows); SELECT pg_current_wal_lsn()");
+}
 
-sub delivered { return slurp("$folder/public.t.jsonl") =~ /"Insert":\["$rows"\]/; }
+sub delivered
+{
+	return slurp("$folder/public.t.jsonl") =~ /"Insert":\["$rows"\]/;
+}
 
 sub ship_row { insert(); wait_for_slot($node, $slot); return; }
 
@@ -38,7 +45,8 @@ sub advance
 }
 
 sql('CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t');
-my $shipper = Wal2Kafka::Shipper->new(%common, options => { sink => "file:$folder" });
+my $shipper =
+  Wal2Kafka::Shipper->new(%common, options => { sink => "file:$folder" });
 $shipper->init;
 
 # --- a file ---
@@ -48,7 +56,10 @@ is($shipper->stop, 0, 'stopped');
 my $record = JSON::PP->new->decode(slurp($file));
 ok($record->{clean}, 'the record is in a file');
 is_deeply([ glob "$folder/*.new" ], [], 'and nothing is left of its making');
-like(($shipper->command('check'))[1], qr/ok .*state record in file .*stopped cleanly/, 'check shows it');
+like(
+	($shipper->command('check'))[1],
+	qr/ok .*state record in file .*stopped cleanly/,
+	'check shows it');
 
 # --- a folder that cannot be written to ---
 goes_on($shipper, 'again');
@@ -56,9 +67,11 @@ ship_row();
 my $from = $shipper->log_size;
 chmod 0550, $folder;
 my $lsn = insert();
-$shipper->wait_for_log(qr/could not write the state record .*Permission denied/, $from);
+$shipper->wait_for_log(
+	qr/could not write the state record .*Permission denied/, $from);
 wait_until('records go on', sub { delivered() });
-is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"), 't', 'the slot stays');
+is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
+	't', 'the slot stays');
 is($shipper->kill9, 137, 'killed');
 chmod 0750, $folder;
 goes_on($shipper, 'killed while it could not be written');
@@ -71,7 +84,10 @@ my $good = slurp($file);
 for my $garbage ('', '{"format":1', 'x' x 100000)
 {
 	spit($file, $garbage);
-	refused($shipper, 'garbage of ' . length $garbage, qr/state record in file .* cannot be used/);
+	refused(
+		$shipper,
+		'garbage of ' . length $garbage,
+		qr/state record in file .* cannot be used/);
 }
 unlink $file;
 POSIX::mkfifo($file, 0600) or die "mkfifo: $!";
@@ -85,19 +101,25 @@ advance();
 refused($shipper, 'a slot that was moved', qr/somebody moved it/);
 
 # --- nowhere ---
-for my $options ({ sink => "file:$folder", state => 'none' }, { sink => 'stdout' })
+for my $options ({ sink => "file:$folder", state => 'none' },
+	{ sink => 'stdout' })
 {
 	my $other = Wal2Kafka::Shipper->new(%common, options => $options);
 	goes_on($other, 'no record');
-	like($other->log, qr/no state record is kept: .* cannot be noticed/, 'which is said');
+	like(
+		$other->log,
+		qr/no state record is kept: .* cannot be noticed/,
+		'which is said');
 	ship_row();
 	is($other->stop, 0, 'stopped');
 	advance();
 }
 like(
-	(Wal2Kafka::Shipper->new(%common,
-			options => { sink => "file:$folder", state => 'none' })->command('check'))[1],
-	qr/note .*no state record is kept/, 'check says it, too');
+	(   Wal2Kafka::Shipper->new(%common,
+			options => { sink => "file:$folder", state => 'none' })
+		  ->command('check'))[1],
+	qr/note .*no state record is kept/,
+	'check says it, too');
 refused($shipper, 'after a time without a record', qr/somebody moved it/);
 is(($shipper->command('drop', '--state'))[0], 0, 'which a person can drop');
 ok(!-e $file, 'it is gone');
@@ -108,10 +130,14 @@ is($shipper->stop, 0, 'stopped');
 # --- Kafka is frozen, and nothing is on its way ---
 SKIP:
 {
-	skip 'the mock broker cannot be frozen', 6 if Wal2Kafka::Kafka::why_mock();
+	skip 'the mock broker cannot be frozen', 6
+	  if Wal2Kafka::Kafka::why_mock();
 	my $kafka = Wal2Kafka::Kafka->new;
 	$kafka->create_topic('public.t', 1);
-	$shipper = Wal2Kafka::Shipper->new(%common, kafka => $kafka, options => { release_after => 2 });
+	$shipper = Wal2Kafka::Shipper->new(
+		%common,
+		kafka   => $kafka,
+		options => { release_after => 2 });
 	goes_on($shipper, 'with Kafka');
 	ship_row();
 	$kafka->freeze;
@@ -126,7 +152,10 @@ SKIP:
 	$kafka->freeze;
 	$from = $shipper->log_size;
 	is($shipper->stop, 0, 'it stops, without the last record');
-	like(substr($shipper->log, $from), qr/could not write the state record .* within 2 s/, 'which is said');
+	like(
+		substr($shipper->log, $from),
+		qr/could not write the state record .* within 2 s/,
+		'which is said');
 	$kafka->thaw;
 	goes_on($shipper, 'and after that');
 	is($shipper->stop, 0, 'stopped');

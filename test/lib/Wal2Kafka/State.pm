@@ -17,7 +17,9 @@ our $state_topic = 'wal2kafka.state';
 sub state_record
 {
 	my ($kafka, $slot) = @_;
-	my ($last) = (grep { ($_->{key} // '') eq $slot } $kafka->messages($state_topic))[-1];
+	my ($last) =
+	  (grep { ($_->{key} // '') eq $slot } $kafka->messages($state_topic))
+	  [-1];
 	return if !$last || !defined $last->{value};
 	return JSON::PP->new->decode($last->{value});
 }
