@@ -28,6 +28,7 @@
 									 * end, or give up where they need not */
 #define AGE_MS			100		/* of a transaction under load */
 #define QUIET_MS		1000	/* between positions without records */
+#define PATIENCE_MS		10000	/* until it is told what is waited for */
 #define ABORT_MS		3000
 
 enum phase
@@ -51,6 +52,7 @@ struct transaction
 	struct position sent;		/* of the last record produced */
 	bool		dirty;			/* records were produced */
 	bool		doubted;
+	bool		complained;		/* that it takes long to get ready */
 	int64_t		began;			/* ms; when its first record was, or when the
 								 * last one ended */
 	struct ledger_entry *through;	/* borrowed; last that it completes */
@@ -59,6 +61,7 @@ struct transaction
 };
 
 static enum sink_health collect(struct transaction *transaction);
+static void complain(struct transaction *transaction);
 static enum sink_health fail(struct transaction *transaction,
 							 const struct committer_result *result);
 static void take_position(struct transaction *transaction,
@@ -130,6 +133,7 @@ transaction_prepare(struct transaction *transaction, struct keeper *keeper)
 {
 	transaction->keeper = keeper;
 	transaction->phase = PHASE_PREPARING;
+	transaction->began = clock_ms();
 	committer_start(transaction->committer, COMMITTER_PREPARE);
 }
 
@@ -199,6 +203,8 @@ transaction_step(struct transaction *transaction)
 
 	if (health != HEALTH_FINE)
 		return health;
+	if (transaction->phase == PHASE_PREPARING)
+		complain(transaction);
 	if (transaction->phase == PHASE_OPEN && is_due(transaction))
 		close_it(transaction);
 	if (transaction->unsent)
@@ -219,6 +225,8 @@ transaction_timeout(const struct transaction *transaction)
 
 	if (transaction->unsent)
 		return 10;
+	if (transaction->phase == PHASE_PREPARING && !transaction->complained)
+		return PATIENCE_MS;
 	if (transaction->phase != PHASE_OPEN ||
 		(!transaction->dirty && ledger_is_empty(transaction->ledger)))
 		return -1;
@@ -256,6 +264,19 @@ collect(struct transaction *transaction)
 		return committed(transaction);
 	take_position(transaction, &result);
 	return HEALTH_FINE;
+}
+
+static void
+complain(struct transaction *transaction)
+{
+	if (transaction->complained ||
+		clock_ms() - transaction->began < PATIENCE_MS)
+		return;
+	transaction->complained = true;
+	log_warning("still waiting for Kafka to hand out the transactional id and "
+				"the position: a transaction that a killed program left open, "
+				"here or of another slot, ends by itself after its "
+				"transaction.timeout.ms");
 }
 
 static enum sink_health
