@@ -177,7 +177,7 @@ sub can_http
 	my ($class) = @_;
 	my $program = ref $class ? $class->{program} : $ENV{WAL2KAFKA_SHIPPER}
 	  || top_dir() . '/shipper/wal2kafka';
-	return `'$program' --version` =~ /^with libmicrohttpd/m;
+	return scalar(`'$program' --version` =~ /^with libmicrohttpd/m);
 }
 
 sub http_port { return $_[0]->{http_port}; }
