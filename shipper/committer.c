@@ -17,6 +17,7 @@
 
 #include "mem.h"
 #include "position.h"
+#include "rlimits.h"
 
 #define TRANSACTION_MS	60000	/* librdkafka's default timeout */
 #define PREPARE_MS		1000	/* one call; it is resumed until it succeeds */
@@ -56,8 +57,7 @@ committer_open(const struct config *config, rd_kafka_t *kafka, int wake)
 	committer->wake = wake;
 	pthread_mutex_init(&committer->lock, NULL);
 	pthread_cond_init(&committer->todo, NULL);
-	if (pthread_create(&committer->thread, NULL, work, committer) != 0)
-		abort();
+	limits_thread(&committer->thread, work, committer);
 	return committer;
 }
 

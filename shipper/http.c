@@ -37,6 +37,7 @@ http_is_wanted(const struct config *config)
 #include "log.h"
 #include "mem.h"
 #include "ready.h"
+#include "rlimits.h"
 #include "snapshot.h"
 
 #define CLIENTS_MAX		16
@@ -188,8 +189,7 @@ start(struct http *http, int listener)
 		close(http->stop[1]);
 		return false;
 	}
-	if (pthread_create(&http->thread, NULL, serve, http) != 0)
-		abort();
+	limits_thread(&http->thread, serve, http);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "rlimits.h"
 #include "topic.h"
 
 #define LOOKUP_MS			5000	/* one call */
@@ -53,8 +54,7 @@ lookups_open(const struct config *config, rd_kafka_t *kafka, int wake)
 	lookups->wake = wake;
 	pthread_mutex_init(&lookups->lock, NULL);
 	pthread_cond_init(&lookups->todo, NULL);
-	if (pthread_create(&lookups->thread, NULL, answer_lookups, lookups) != 0)
-		abort();
+	limits_thread(&lookups->thread, answer_lookups, lookups);
 	return lookups;
 }
 

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "mem.h"
 #include "property.h"
+#include "rlimits.h"
 #include "run.h"
 #include "server.h"
 #include "setup.h"
@@ -158,6 +159,8 @@ command_init(const struct config *cfg, struct args *args)
 static enum exit_status
 command_run(const struct config *cfg, struct args *args)
 {
+	if (!limits_raise())
+		return EXIT_USAGE;
 	if (args->init)
 	{
 		enum exit_status status = setup_init(cfg, true);

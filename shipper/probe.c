@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "ready.h"
+#include "rlimits.h"
 
 #define ASK_MS			1500	/* for an answer */
 #define REST_MS			1000	/* after an answer */
@@ -55,8 +56,7 @@ probe_open(rd_kafka_t *kafka, int wake)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&probe->todo, &attributes);
 	pthread_condattr_destroy(&attributes);
-	if (pthread_create(&probe->thread, NULL, ask_on, probe) != 0)
-		abort();
+	limits_thread(&probe->thread, ask_on, probe);
 	return probe;
 }
 

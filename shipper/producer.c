@@ -20,6 +20,7 @@
 #include "mem.h"
 #include "metrics.h"
 #include "producer_state.h"
+#include "rlimits.h"
 
 #define FATAL_MS		1000
 
@@ -229,8 +230,7 @@ producer_abandon(struct sink *sink)
 	rd_kafka_purge(producer->kafka,
 				   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	producer->reaping = true;
-	if (pthread_create(&producer->reaper, NULL, reap, producer) != 0)
-		abort();
+	limits_thread(&producer->reaper, reap, producer);
 }
 
 static bool
