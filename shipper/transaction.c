@@ -232,7 +232,10 @@ transaction_timeout(const struct transaction *transaction)
 		return -1;
 	left = transaction->began + (transaction->dirty ? AGE_MS : QUIET_MS) -
 		clock_ms();
-	return left > 0 ? (int) left : 0;
+	if (left > 0)
+		return (int) left;
+	/* what keeps it open then, a report or an answer, wakes the loop */
+	return is_due(transaction) ? 0 : -1;
 }
 
 /* Errors do not matter: the next producer, or the broker's clock, aborts too. */
