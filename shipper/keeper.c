@@ -172,6 +172,7 @@ keeper_timeout(const struct keeper *keeper)
 	int64_t		at = keeper->paid_until - BURST_MS;
 
 	if (keeper->store == NULL || keeper->writing || keeper->transactional ||
+		!keeper->admitted ||
 		(keeper->behind_since == 0 && keeper->finish_by == 0 &&
 		 !must_begin(keeper)))
 		return -1;
