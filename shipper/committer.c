@@ -23,6 +23,15 @@
 #define PREPARE_MS		1000	/* one call; it is resumed until it succeeds */
 #define AGAIN_MS	200
 
+#define API_END_TXN		26
+
+/*
+ * Requests to end a transaction, of all producers, since the process began:
+ * counted by librdkafka's threads.  There is one producer at a time, and one
+ * that ends only ever makes the next more careful.
+ */
+static unsigned ends_sent = 0;
+
 struct committer
 {
 	const struct config *config;	/* borrowed */
@@ -39,6 +48,15 @@ struct committer
 	struct committer_result result;
 };
 
+static rd_kafka_resp_err_t watch_requests(rd_kafka_t *kafka,
+										  const rd_kafka_conf_t *conf,
+										  void *opaque, char *errstr,
+										  size_t errsize);
+static rd_kafka_resp_err_t count_request(rd_kafka_t *kafka, int sockfd,
+										 const char *broker, int32_t id,
+										 int16_t api, int16_t version,
+										 int32_t correlation, size_t size,
+										 void *opaque);
 static void *work(void *arg);
 static void prepare(struct committer *committer,
 				  struct committer_result *result);
@@ -46,6 +64,13 @@ static void commit(struct committer *committer,
 				   struct committer_result *result);
 static bool take(struct committer_result *result, rd_kafka_error_t *error);
 static bool is_stopping(void *arg);
+
+void
+committer_configure(rd_kafka_conf_t *conf)
+{
+	rd_kafka_conf_interceptor_add_on_new(conf, "wal2kafka", watch_requests,
+										 NULL);
+}
 
 struct committer *
 committer_open(const struct config *config, rd_kafka_t *kafka, int wake)
@@ -97,6 +122,36 @@ committer_close(struct committer *committer)
 	pthread_cond_destroy(&committer->todo);
 	pthread_mutex_destroy(&committer->lock);
 	free(committer);
+}
+
+static rd_kafka_resp_err_t
+watch_requests(rd_kafka_t *kafka, const rd_kafka_conf_t *conf, void *opaque,
+			   char *errstr, size_t errsize)
+{
+	(void) conf;
+	(void) opaque;
+	(void) errstr;
+	(void) errsize;
+	return rd_kafka_interceptor_add_on_request_sent(kafka, "wal2kafka",
+													count_request, NULL);
+}
+
+static rd_kafka_resp_err_t
+count_request(rd_kafka_t *kafka, int sockfd, const char *broker, int32_t id,
+			  int16_t api, int16_t version, int32_t correlation, size_t size,
+			  void *opaque)
+{
+	(void) kafka;
+	(void) sockfd;
+	(void) broker;
+	(void) id;
+	(void) version;
+	(void) correlation;
+	(void) size;
+	(void) opaque;
+	if (api == API_END_TXN)
+		__atomic_add_fetch(&ends_sent, 1, __ATOMIC_RELEASE);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /* The thread. */
@@ -168,9 +223,12 @@ commit(struct committer *committer, struct committer_result *result)
 									  "transaction.timeout.ms");
 	int			timeout = own != NULL ? (int) strtol(own, NULL, 10) :
 		TRANSACTION_MS;
+	unsigned	before = __atomic_load_n(&ends_sent, __ATOMIC_ACQUIRE);
 
 	if (take(result, rd_kafka_commit_transaction(committer->kafka, timeout)))
 		take(result, rd_kafka_begin_transaction(committer->kafka));
+	result->repeated = __atomic_load_n(&ends_sent, __ATOMIC_ACQUIRE) -
+		before > 1;
 }
 
 /* Takes the error, if there is one; true if there is none. */

@@ -29,9 +29,13 @@ struct committer_result
 	bool		failed;
 	rd_kafka_resp_err_t err;	/* when failed */
 	char		text[256];
+	bool		repeated;		/* a request to commit went out twice */
 	bool		found;			/* after PREPARE: there is a position */
 	struct state state;
 };
+
+/* Before the handle is made: lets requests that are repeated be counted. */
+extern void committer_configure(rd_kafka_conf_t *conf);
 
 /* wake: a descriptor that gets a byte when a job is done. */
 extern struct committer *committer_open(const struct config *config,

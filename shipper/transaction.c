@@ -92,6 +92,7 @@ transaction_configure(const struct config *config, rd_kafka_conf_t *conf,
 	bool		ok = rd_kafka_conf_set(conf, "transactional.id", id, err,
 									   errsize) == RD_KAFKA_CONF_OK;
 
+	committer_configure(conf);
 	free(id);
 	return ok;
 }
@@ -263,6 +264,7 @@ collect(struct transaction *transaction)
 		return HEALTH_FINE;
 	if (result.failed)
 		return fail(transaction, &result);
+	transaction->doubted |= result.repeated;
 	if (result.job == COMMITTER_COMMIT)
 		return committed(transaction);
 	take_position(transaction, &result);
@@ -341,8 +343,8 @@ committed(struct transaction *transaction)
 	transaction->began = clock_ms();
 	if (!transaction->doubted)
 		return HEALTH_FINE;
-	log_info("a connection to Kafka was lost during a transaction: going on "
-			 "with a new producer");
+	log_info("a connection to Kafka was lost during a transaction, or a commit "
+			 "asked for twice: going on with a new producer");
 	transaction->phase = PHASE_FAILED;
 	return HEALTH_BROKEN;
 }
