@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mem.h"
 #include "producer.h"
+#include "ready.h"
 
 static enum store_answer topic_read(struct store *store, struct state *state,
 									bool make);
@@ -231,8 +232,10 @@ failed(struct store_topic *topic, rd_kafka_resp_err_t err)
 	}
 }
 
+/* Whoever asks waits for Kafka, and not for ever: the loop is no less alive. */
 bool
 store_topic_stopped(const struct store_topic *topic)
 {
+	ready_turned();
 	return topic->base.stop != NULL && *topic->base.stop;
 }

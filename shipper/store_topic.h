@@ -41,6 +41,7 @@ extern bool store_topic_create(struct store_topic *topic,
 extern enum store_answer store_topic_scan(struct store_topic *topic,
 										  struct state *state);
 
+/* Between two waits: whether the stop flag is set; the loop is not stuck. */
 extern bool store_topic_stopped(const struct store_topic *topic);
 
 #endif							/* STORE_TOPIC_H */
