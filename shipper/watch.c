@@ -22,6 +22,7 @@
 #include "lag.h"
 #include "mem.h"
 #include "metrics.h"
+#include "rlimits.h"
 
 #define REST_MS		10000
 #define REST_MAX_MS	60000		/* while the server does not answer */
@@ -57,9 +58,9 @@ watch_open(const struct config *config)
 
 	watch->config = config;
 	pthread_mutex_init(&watch->lock, NULL);
-	if (pipe2(watch->stop, O_CLOEXEC) != 0 ||
-		pthread_create(&watch->thread, NULL, look_on, watch) != 0)
+	if (pipe2(watch->stop, O_CLOEXEC) != 0)
 		abort();
+	limits_thread(&watch->thread, look_on, watch);
 	return watch;
 }
 
