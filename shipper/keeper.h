@@ -99,6 +99,12 @@ extern enum keeper_answer keeper_prepare(struct keeper *keeper);
 /* What was found there; NULL: no record. */
 extern void keeper_found(struct keeper *keeper, const struct state *state);
 
+/*
+ * Whether a record was found so.  Once the keeper has admitted the server,
+ * nothing holds in its log that lies behind keeper_recorded().
+ */
+extern bool keeper_is_told(const struct keeper *keeper);
+
 /* The next one, to be freed; and it is committed. */
 extern char *keeper_record(struct keeper *keeper, lsn_t confirmable,
 						   struct position position);

@@ -97,6 +97,12 @@ keeper_found(struct keeper *keeper, const struct state *state)
 		keeper->told = *state;
 }
 
+bool
+keeper_is_told(const struct keeper *keeper)
+{
+	return keeper->has_told;
+}
+
 /* What this process knows is enough for a slot that did not move on. */
 static enum keeper_answer
 compare(struct keeper *keeper, struct stream *stream,

@@ -101,7 +101,9 @@ start_stream(struct run *run, const char *routes)
 	lsn_t		start = run->ledger.confirmable;
 	lsn_t		left_at;
 
-	if (!stream_open(run->stream, start, run->ledger.sent.commit))
+	/* what the sink told may be of an earlier timeline: the keeper judges it */
+	if (!stream_open(run->stream, keeper_is_told(run->keeper) ? LSN_INVALID :
+					 start, run->ledger.sent.commit))
 	{
 		run_lose_stream(run);
 		return;
@@ -111,6 +113,8 @@ start_stream(struct run *run, const char *routes)
 		claim_cut(&run->claim, left_at);
 	if (!admitted(run))
 		return;
+	if (keeper_is_told(run->keeper))
+		claim_cut(&run->claim, keeper_recorded(run->keeper));
 	start = run->ledger.confirmable;
 	cursor_connect(&run->cursor);
 	if (!stream_start(run->stream, start, routes, run->retry.careful))
