@@ -167,7 +167,7 @@ look_again(struct stream *stream, const struct state *found,
 	struct standing later;
 
 	if (standing->end >= found->confirmed &&
-		standing->end >= found->sent.commit)
+		standing->end >= state_needs(found))
 		return KEEPER_GO;
 	if (!stream_standing(stream, &later))
 		return KEEPER_LOST;

@@ -42,6 +42,17 @@ struct state
 	char		written[STATE_WRITTEN_SIZE];	/* when, for people; or "" */
 };
 
+/*
+ * Where a log must end at least to hold what was sent: a record of the log
+ * begins at the commit LSN, so that alone is not enough.
+ */
+static inline lsn_t
+state_needs(const struct state *state)
+{
+	return state->sent.commit == LSN_INVALID ? LSN_INVALID :
+		state->sent.commit + 1;
+}
+
 /* As one line of JSON, to be freed; "program" and "written" are set to now. */
 extern char *state_encode(const struct state *state);
 

@@ -133,7 +133,7 @@ judge_history(const struct state *stored, const struct standing *now,
 		return JUDGEMENT_REFUSE;
 	}
 	if (now->timeline == stored->timeline || now->fork == LSN_INVALID ||
-		now->fork >= stored->sent.commit)
+		now->fork > stored->sent.commit)
 		return JUDGEMENT_GO;
 	delivered = known(stored);
 	words->what = mem_format("the server's timeline %u left timeline %u at "
@@ -157,7 +157,7 @@ static enum judgement
 judge_end(const struct state *stored, const struct standing *now,
 		  struct judgement_words *words)
 {
-	lsn_t		least = stored->sent.commit;
+	lsn_t		least = state_needs(stored);
 	char	   *delivered;
 
 	if (now->timeline == stored->timeline && stored->confirmed > least)

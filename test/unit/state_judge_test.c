@@ -81,11 +81,15 @@ test_timeline(void)
 	judges(&now, JUDGEMENT_GO, "or between the last record and the end");
 	now.end = 960;
 	judges(&now, JUDGEMENT_GO, "though its log ends before the confirmation");
+	now.fork = 950;
+	judges(&now, JUDGEMENT_REFUSE, "one that begins where the last commit does");
 	now.fork = 940;
 	judges(&now, JUDGEMENT_REFUSE, "one that lacks the last record");
 	now.fork = LSN_INVALID;
-	now.end = 940;
-	judges(&now, JUDGEMENT_REFUSE, "also if its history is not known");
+	now.end = 951;
+	judges(&now, JUDGEMENT_GO, "or a history that is not known");
+	now.end = 950;
+	judges(&now, JUDGEMENT_REFUSE, "unless the log ends there");
 }
 
 static void
