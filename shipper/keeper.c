@@ -116,8 +116,7 @@ keeper_finish(struct keeper *keeper, const struct keeper_facts *facts)
 	if (keeper->store == NULL || !keeper->admitted || keeper->transactional)
 		return true;
 	if (keeper->finish_by == 0)
-		keeper->finish_by = now + (keeper->config->release_after > 0 ?
-									keeper->config->release_after : 1) * 1000;
+		keeper->finish_by = now + keeper->config->release_after * 1000;
 	drain(keeper);
 	compose(keeper, facts, true, &state);
 	if (!keeper->writing && !differs(keeper, &state))

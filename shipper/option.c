@@ -79,7 +79,7 @@ static const struct option options[] = {
 	{"wal2kafka", "shutdown_timeout", OPTION_INT, AT(shutdown_timeout), "30",
 	0, 86400, NULL, "seconds to drain when asked to stop"},
 	{"wal2kafka", "release_after", OPTION_INT, AT(release_after), "10",
-		0, 86400, NULL,
+		1, 86400, NULL,
 	"seconds without an acknowledgement, then the server is let go"},
 	{"wal2kafka", "standby_check_interval", OPTION_INT,
 		AT(standby_check_interval), "3", 1, 3600, NULL,

@@ -149,6 +149,8 @@ test_values(void)
 	refuses("[wal2kafka]\nshutdown_timeout = 1.5\n",
 			"\"shutdown_timeout\" cannot be \"1.5\"; it must be a number from "
 			"0 to 86400", "a bad number names the range");
+	refuses("[wal2kafka]\nrelease_after = 0\n", "from 1 to 86400",
+			"the server is never let go at once");
 	refuses("[wal2kafka]\nshutdown_timeout = 86401\n", "from 0 to 86400",
 			"a number out of range");
 	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n", "\"state\" cannot be \"a/b\"; it "
