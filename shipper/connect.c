@@ -159,9 +159,9 @@ await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
 {
 	while (!*stop)
 	{
-		ready_turned();
 		struct pollfd fd = {PQsocket(conn), events, 0};
 
+		ready_turned();
 		if (clock_ms() >= deadline)
 		{
 			log_error("the server did not answer within %d s", STEP_MS / 1000);

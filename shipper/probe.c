@@ -137,9 +137,7 @@ ask(struct probe *probe)
 	answered = rd_kafka_metadata(probe->kafka, 0, topic, &metadata,
 								 ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (answered)
-	{
 		__atomic_store_n(&probe->answered_at, clock_ms(), __ATOMIC_RELAXED);
-		}
 	if (metadata != NULL)
 		rd_kafka_metadata_destroy(metadata);
 	return answered;

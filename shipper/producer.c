@@ -205,7 +205,6 @@ static int
 producer_timeout(const struct sink *sink)
 {
 	const struct producer *producer = (const struct producer *) sink;
-
 	int			left = -1;
 	int			next;
 

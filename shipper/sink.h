@@ -25,7 +25,7 @@ struct topic;					/* each sink has its own */
 /* How a sink is; ordered: what is worse wins. */
 enum sink_health
 {
-	HEALTH_FINE,				
+	HEALTH_FINE,
 	HEALTH_BROKEN,				/* close it, open a new one, send again */
 	HEALTH_HOPELESS,			/* needs a person; logged */
 };
