@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 #define LOG_TEXT_MAX	2048	/* bytes of one event, before escaping */
 #define LOG_LINE_MAX	(6 * LOG_TEXT_MAX + 128)
 #define LOG_FOLD_SECONDS 60		/* a repeated line is shown again after this */
@@ -21,7 +23,7 @@ static enum log_level log_threshold = LOG_LEVEL_INFO;
 
 static char last_text[LOG_TEXT_MAX];
 static const char *last_name = "";
-static time_t last_time;
+static int64_t last_time;		/* s; nobody sets that clock */
 static unsigned folded;
 
 static void write_event(const char *name, const char *format, va_list args);
@@ -80,7 +82,7 @@ write_event(const char *name, const char *format, va_list args)
 	bool		is_hint = strcmp(name, "hint") == 0;
 	char		text[LOG_TEXT_MAX];
 	char		note[64];
-	time_t		now = time(NULL);
+	int64_t		now = clock_ms() / 1000;
 
 	if (is_hint && hint_folded)
 		return;
