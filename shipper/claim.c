@@ -60,6 +60,7 @@ claim_ask(struct claim *claim, bool recorded, char **routes)
 	struct slot slot;
 
 	*routes = NULL;
+	claim->passed = false;
 	if (claim->ledger->confirmable > claim->held)
 		claim->held = claim->ledger->confirmable;
 	if (claim->server == NULL)
@@ -135,6 +136,8 @@ judge(struct claim *claim, const struct slot *slot, bool recorded)
 	{
 		if (!recorded)
 			return moved(claim, slot);
+		claim->passed = position(slot) != claim->passed_at;
+		claim->passed_at = position(slot);
 		claim_cut(claim, LSN_INVALID);
 	}
 	if (fault == NULL)

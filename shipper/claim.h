@@ -25,6 +25,9 @@ struct claim
 	struct server *server;		/* owned; open from asking to having */
 	lsn_t		held;			/* the slot stands no further; LSN_INVALID:
 								 * not known */
+	bool		passed;			/* when granted: another program has moved the
+								 * slot on, as was not known before */
+	lsn_t		passed_at;		/* to there */
 	int64_t		own;			/* process of the last stream; 0: none */
 	int64_t		holder;			/* who reads it instead; 0: nobody seen */
 	enum exit_status status;	/* when refused */

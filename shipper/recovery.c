@@ -18,6 +18,7 @@
 #define STATE_AGAIN_MS		1000	/* Kafka, or a standby, is to be asked */
 
 static void open_stream(struct run *run);
+static bool is_once(const struct run *run);
 static void prepare_sink(struct run *run);
 static void start_stream(struct run *run, const char *routes);
 static bool admitted(struct run *run);
@@ -76,9 +77,21 @@ open_stream(struct run *run)
 		heed_claim(run, answer);
 	else if (sink_stage(run->sink) == SINK_UNPREPARED)
 		prepare_sink(run);
+	else if (run->claim.passed && is_once(run))
+	{
+		log_info("another program has had the slot meanwhile: asking Kafka "
+				 "for the position anew");
+		drop_sink(run);
+	}
 	else
 		start_stream(run, routes);
 	free(routes);
+}
+
+static bool
+is_once(const struct run *run)
+{
+	return run->config->processing_guarantee == EXACTLY_ONCE;
 }
 
 static void
@@ -176,8 +189,7 @@ heed_claim(struct run *run, enum claim_answer answer)
 			break;
 		case CLAIM_TAKEN:
 			/* a place in the sink that was prepared went with the slot */
-			if (run->config->processing_guarantee == EXACTLY_ONCE &&
-				sink_stage(run->sink) == SINK_READY)
+			if (is_once(run) && sink_stage(run->sink) == SINK_READY)
 				drop_sink(run);
 			retry_at_once(&run->retry, clock_ms() +
 						  run->config->standby_check_interval * 1000);
