@@ -53,8 +53,8 @@ metrics_kafka_error(const char *name)
 	while (i < METRICS_KINDS_MAX && metrics.kafka_errors[i].name != NULL &&
 		   strcmp(metrics.kafka_errors[i].name, name) != 0)
 		i++;
-	if (i < METRICS_KINDS_MAX)
-		metrics.kafka_errors[i].name = name;
+	if (i < METRICS_KINDS_MAX && metrics.kafka_errors[i].name == NULL)
+		metrics.kafka_errors[i].name = mem_strdup(name);
 	metrics.kafka_errors[i].count++;
 }
 

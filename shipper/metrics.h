@@ -57,7 +57,7 @@ struct metrics_table
 
 struct metrics_kind
 {
-	const char *name;			/* librdkafka's, lives as long as it */
+	char	   *name;			/* owned, as long as the process lives */
 	uint64_t	count;
 };
 
@@ -138,7 +138,10 @@ extern struct metrics metrics;
 extern uint64_t *metrics_table(const char *schema, size_t schema_len,
 							   const char *name, size_t name_len);
 
-/* Counts an error of Kafka under librdkafka's name for it. */
+/*
+ * Counts an error of Kafka under librdkafka's name for it, which is borrowed:
+ * those of errors that it does not know share one buffer.
+ */
 extern void metrics_kafka_error(const char *name);
 
 /*

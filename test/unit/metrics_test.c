@@ -59,12 +59,12 @@ test_tables(void)
 static void
 test_kinds(void)
 {
-	static char names[100][16];
+	char		name[16];
 
 	for (int i = 0; i < 100; i++)
 	{
-		snprintf(names[i], sizeof(names[i]), "E%d", i);
-		metrics_kafka_error(names[i]);
+		snprintf(name, sizeof(name), "E%d", i);
+		metrics_kafka_error(name);
 	}
 	metrics_kafka_error("E0");
 	ok(metrics.kafka_errors[0].count == 2 && metrics.kafka_errors[1].count == 1,
