@@ -63,8 +63,9 @@ earlier_vanished(const struct config *cfg)
 		log_error("replication slot \"%s\" has vanished: everything up to "
 				  LSN_FORMAT " was delivered, says the state record in %s",
 				  cfg->slot, LSN_ARGS(state.confirmed), store_where(store));
-		log_hint("What was committed since will not be in Kafka: bring the "
-				 "tables over again. \"wal2kafka init\" makes a new slot.");
+		log_hint("What was committed since will not be in Kafka: make a new "
+				 "slot (\"wal2kafka init\"), then bring the tables over "
+				 "again.");
 	}
 	store_close(store);
 	switch (answer)
