@@ -10,8 +10,9 @@ use Test::More;
 my $top    = top_dir();
 my $readme = slurp("$top/README.md");
 my $manual = slurp("$top/shipper/wal2kafka.1");
+my $sample = slurp("$top/wal2kafka.conf.sample");
 
-# every option of the program is in the README and in the manual
+# every option of the program is in the README, the manual and the sample
 my ($table) = slurp("$top/shipper/option.c") =~ /struct option options\[\] = \{(.*?)\n\};/s;
 my @options = $table =~ /\{"\w+", "(\w+)"/g;
 cmp_ok(scalar @options, '>', 20, 'options found');
@@ -20,6 +21,15 @@ for my $option (@options)
 	like($readme, qr/\b$option\b/, "README: $option");
 	(my $escaped = $option) =~ s/_/(?:_|\\\\_)/g;
 	like($manual, qr/\b$escaped\b/, "manual: $option");
+	like($sample, qr/^#?$option = /m, "sample: $option");
+}
+
+# what the README links to is there
+my @headings = map { lc =~ s/[^\w -]//gr =~ tr/ /-/r } $readme =~ /^#+ (.+)$/mg;
+for my $link ($readme =~ /\]\(([^)]+)\)/g)
+{
+	ok( $link =~ /^#(.*)/ ? scalar(grep { $_ eq $1 } @headings) : -e "$top/$link",
+		"README: link to $link");
 }
 
 # every option of the plugin is one of the program's, or named as its own
