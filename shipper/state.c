@@ -97,9 +97,11 @@ state_parse(struct state *state, const char *data, size_t len, char **error)
 bool
 state_supersedes(const struct state *later, const struct state *earlier)
 {
-	return strcmp(later->system, earlier->system) != 0 ||
-		later->timeline != earlier->timeline ||
-		later->confirmed >= earlier->confirmed;
+	if (strcmp(later->system, earlier->system) != 0)
+		return true;
+	if (later->timeline != earlier->timeline)
+		return later->timeline > earlier->timeline;
+	return later->confirmed >= earlier->confirmed;
 }
 
 static void

@@ -66,8 +66,9 @@ extern bool state_parse(struct state *state, const char *data, size_t len,
 
 /*
  * Which of two records of one slot, both found, holds: the one that promised
- * more in the same history, else the one found later.  A request of a producer
- * that is gone may be stored behind those of the next.
+ * more in the same history, that of the newer timeline, or the one found later
+ * if they are of two servers.  A request of a producer that is gone may be
+ * stored behind those of the next, which may have seen a promotion.
  */
 extern bool state_supersedes(const struct state *later,
 							 const struct state *earlier);

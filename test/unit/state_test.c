@@ -183,7 +183,8 @@ test_order(void)
 	other.confirmed--;
 	ok(!state_supersedes(&other, &one), "a late, older promise does not");
 	other.timeline++;
-	ok(state_supersedes(&other, &one), "another timeline's does");
+	ok(state_supersedes(&other, &one), "a newer timeline's does");
+	ok(!state_supersedes(&one, &other), "what an older one promised does not");
 	other = one;
 	other.confirmed = 0;
 	strcpy(other.system, "8");
