@@ -100,6 +100,8 @@ open_consumer(struct reading *reading)
 	rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
 	rd_kafka_conf_set(conf, "auto.offset.reset", "error", NULL, 0);
 	rd_kafka_conf_set(conf, "check.crcs", "true", NULL, 0);
+	/* a follower near by may lag, and its end would be taken for the end */
+	rd_kafka_conf_set(conf, "client.rack", "", NULL, 0);
 	kafka = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reading->err,
 						 reading->errsize);
 	if (kafka == NULL)

@@ -96,6 +96,8 @@ open_reader(const struct config *config)
 		{"fetch.wait.max.ms", "10"},
 		{"queued.max.messages.kbytes", "2048"},
 		{"check.crcs", "true"},
+		/* the end is asked of the leader: a follower near by may lag */
+		{"client.rack", ""},
 	};
 	char		err[PRODUCER_ERROR_SIZE];
 	rd_kafka_conf_t *conf = producer_conf(config, err, sizeof(err));
