@@ -4,6 +4,7 @@
  */
 #include "log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +22,16 @@ static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static bool log_json = false;
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 
+/* librdkafka's threads write, too, while the state record is read */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* of what follows */
+static bool hint_folded = false;
 static char last_text[LOG_TEXT_MAX];
 static const char *last_name = "";
 static int64_t last_time;		/* s; nobody sets that clock */
 static unsigned folded;
 
 static void write_event(const char *name, const char *format, va_list args);
+static void fold_event(const char *name, const char *text);
 static void write_line(const char *name, const char *text);
 static size_t escape(char *to, const char *text, bool json);
 
@@ -71,22 +76,30 @@ log_hint(const char *format, ...)
 	va_end(args);
 }
 
+static void
+write_event(const char *name, const char *format, va_list args)
+{
+	char		text[LOG_TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), format, args);
+	pthread_mutex_lock(&lock);
+	fold_event(name, text);
+	pthread_mutex_unlock(&lock);
+}
+
 /*
  * An outage repeats two lines in turn, a message and its hint; a hint alone
  * says nothing, so hints are folded with what they follow.
  */
 static void
-write_event(const char *name, const char *format, va_list args)
+fold_event(const char *name, const char *text)
 {
-	static bool hint_folded = false;
 	bool		is_hint = strcmp(name, "hint") == 0;
-	char		text[LOG_TEXT_MAX];
 	char		note[64];
 	int64_t		now = clock_ms() / 1000;
 
 	if (is_hint && hint_folded)
 		return;
-	vsnprintf(text, sizeof(text), format, args);
 	hint_folded = !is_hint && name == last_name &&
 		strcmp(text, last_text) == 0 && now - last_time < LOG_FOLD_SECONDS;
 	if (hint_folded)
@@ -105,7 +118,7 @@ write_event(const char *name, const char *format, va_list args)
 		folded = 0;
 		last_name = name;
 		last_time = now;
-		memcpy(last_text, text, sizeof(text));
+		strcpy(last_text, text);
 	}
 	write_line(name, text);
 }
