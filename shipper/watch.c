@@ -88,9 +88,9 @@ watch_close(struct watch *watch)
 	if (watch == NULL)
 		return;
 	close(watch->stop[1]);
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += CLOSE_SECONDS;
-	if (pthread_timedjoin_np(watch->thread, NULL, &end) != 0)
+	if (pthread_clockjoin_np(watch->thread, NULL, CLOCK_MONOTONIC, &end) != 0)
 		return;
 	close(watch->stop[0]);
 	pthread_mutex_destroy(&watch->lock);
