@@ -37,6 +37,8 @@ static const struct row stream_rows[] = {
 	{"55000", "replication slot", REACTION_PERSON, LOST_HINT},
 	{"55000", NULL, REACTION_REPEAT, NULL},
 	{"42501", NULL, REACTION_REPEAT, NULL},
+	/* who streams has the slot */
+	{"55006", NULL, REACTION_REPEAT, NULL},
 };
 
 static const struct row rows[] = {

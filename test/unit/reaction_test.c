@@ -50,6 +50,7 @@ static const struct expected reactions[] = {
 		REACTION_PERSON, "lost WAL"},
 	{"55000", "Slot nicht mehr da", false, REACTION_PERSON, "lost WAL"},
 	{"55000", "raised by a function", true, REACTION_REPEAT, NULL},
+	{"55006", "raised by a function", true, REACTION_REPEAT, NULL},
 	{"55000", "logical decoding requires wal_level >= logical", false,
 		REACTION_PERSON, "wal_level"},
 	{"58P01", "requested WAL segment 0000 has already been removed", true,
