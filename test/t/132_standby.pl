@@ -83,7 +83,7 @@ sub successor
 
 $shipper{a}->init;
 begin('a');
-wait_for_slot($node, $slot);
+wait_until('a streams', sub { log_of('a') =~ /streaming slot/ });
 begin($_), waits($_) for 'b', 'c';
 
 # asks again and again, on one connection, and says it once
