@@ -53,7 +53,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $kafka,
 	publication => 'p',
 	http => 1,
-	options => { release_after => 120 });
+	options => { release_after => 30 });
 $shipper->init;
 $kafka->stop;
 $shipper->start;
