@@ -82,7 +82,7 @@ committer_open(const struct config *config, rd_kafka_t *kafka, int wake)
 	committer->wake = wake;
 	pthread_mutex_init(&committer->lock, NULL);
 	pthread_cond_init(&committer->todo, NULL);
-	limits_thread(&committer->thread, work, committer);
+	rlimits_thread(&committer->thread, work, committer);
 	return committer;
 }
 

@@ -189,7 +189,7 @@ start(struct http *http, int listener)
 		close(http->stop[1]);
 		return false;
 	}
-	limits_thread(&http->thread, serve, http);
+	rlimits_thread(&http->thread, serve, http);
 	return true;
 }
 

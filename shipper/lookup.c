@@ -54,7 +54,7 @@ lookups_open(const struct config *config, rd_kafka_t *kafka, int wake)
 	lookups->wake = wake;
 	pthread_mutex_init(&lookups->lock, NULL);
 	pthread_cond_init(&lookups->todo, NULL);
-	limits_thread(&lookups->thread, answer_lookups, lookups);
+	rlimits_thread(&lookups->thread, answer_lookups, lookups);
 	return lookups;
 }
 

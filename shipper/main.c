@@ -159,7 +159,7 @@ command_init(const struct config *cfg, struct args *args)
 static enum exit_status
 command_run(const struct config *cfg, struct args *args)
 {
-	if (!limits_raise())
+	if (!rlimits_raise())
 		return EXIT_USAGE;
 	if (args->init)
 	{

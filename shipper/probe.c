@@ -56,7 +56,7 @@ probe_open(rd_kafka_t *kafka, int wake)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&probe->todo, &attributes);
 	pthread_condattr_destroy(&attributes);
-	limits_thread(&probe->thread, ask_on, probe);
+	rlimits_thread(&probe->thread, ask_on, probe);
 	return probe;
 }
 

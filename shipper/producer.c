@@ -229,7 +229,7 @@ producer_abandon(struct sink *sink)
 	rd_kafka_purge(producer->kafka,
 				   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	producer->reaping = true;
-	limits_thread(&producer->reaper, reap, producer);
+	rlimits_thread(&producer->reaper, reap, producer);
 }
 
 static bool

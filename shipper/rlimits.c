@@ -15,7 +15,7 @@
 #define FILES_MAX	65536		/* no use for more */
 
 bool
-limits_raise(void)
+rlimits_raise(void)
 {
 	struct rlimit files;
 
@@ -38,7 +38,7 @@ limits_raise(void)
 
 /* Nothing that was not confirmed is lost by leaving at any point. */
 void
-limits_thread(pthread_t *thread, void *(*work) (void *), void *arg)
+rlimits_thread(pthread_t *thread, void *(*work) (void *), void *arg)
 {
 	int			err = pthread_create(thread, NULL, work, arg);
 

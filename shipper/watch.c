@@ -60,7 +60,7 @@ watch_open(const struct config *config)
 	pthread_mutex_init(&watch->lock, NULL);
 	if (pipe2(watch->stop, O_CLOEXEC) != 0)
 		abort();
-	limits_thread(&watch->thread, look_on, watch);
+	rlimits_thread(&watch->thread, look_on, watch);
 	return watch;
 }
 
