@@ -5,7 +5,7 @@
  * A transaction is always open.  It ends when all that was sent is delivered
  * and nothing more came, or when it is old or large enough: then no record is
  * taken, the position goes behind the records, and when everything has its
- * delivery report the helper commits.  Only that lets go of the frames.
+ * delivery report the committer commits.  Only that lets go of the frames.
  */
 #include "transaction.h"
 
@@ -24,8 +24,6 @@
 #include "producer_state.h"
 #include "store.h"
 
-#define LIBRARY_VERSION	0x02050000	/* older ones lose records at an epoch's
-									 * end, or give up where they need not */
 #define AGE_MS			100		/* of a transaction under load */
 #define QUIET_MS		1000	/* between positions without records */
 #define PATIENCE_MS		10000	/* until it is told what is waited for */
@@ -34,10 +32,10 @@
 enum phase
 {
 	PHASE_NEW,
-	PHASE_PREPARING,				/* the helper is on it */
+	PHASE_PREPARING,				/* the committer is on it */
 	PHASE_OPEN,					/* takes records */
 	PHASE_CLOSING,				/* reports are awaited */
-	PHASE_COMMITTING,			/* the helper is on it */
+	PHASE_COMMITTING,			/* the committer is on it */
 	PHASE_FAILED,
 };
 
@@ -70,16 +68,6 @@ static enum sink_health committed(struct transaction *transaction);
 static bool is_due(const struct transaction *transaction);
 static void close_it(struct transaction *transaction);
 static void send_position(struct transaction *transaction);
-
-char *
-transaction_check_library(void)
-{
-	if (rd_kafka_version() >= LIBRARY_VERSION)
-		return NULL;
-	return mem_format("\"processing_guarantee\" cannot be \"exactly_once\" "
-					  "with librdkafka %s; it must be 2.5.0 or later",
-					  rd_kafka_version_str());
-}
 
 bool
 transaction_configure(const struct config *config, rd_kafka_conf_t *conf,
@@ -254,7 +242,7 @@ transaction_close(struct transaction *transaction)
 	free(transaction);
 }
 
-/* What the helper has done meanwhile. */
+/* What the committer has done meanwhile. */
 static enum sink_health
 collect(struct transaction *transaction)
 {

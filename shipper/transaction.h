@@ -23,9 +23,6 @@ struct keeper;
 struct producer;
 struct transaction;
 
-/* Whether librdkafka can do it; an error for people, to be freed, if not. */
-extern char *transaction_check_library(void);
-
 /*
  * Sets the transactional id: the one of [kafka], or made of prefix and slot.
  * False with a message in err.
@@ -75,7 +72,7 @@ extern int	transaction_timeout(const struct transaction *transaction);
 
 /*
  * In the thread that lets go, when librdkafka holds no record any more: ends
- * the helper, aborts what is open, so that readers need not wait for it.
+ * the committer, aborts what is open, so that readers need not wait for it.
  */
 extern void transaction_close(struct transaction *transaction);
 
