@@ -74,9 +74,8 @@ keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
 enum keeper_answer
 keeper_prepare(struct keeper *keeper)
 {
-	struct state ignored;
-
-	switch (store_read(keeper->store, &ignored, true))
+	/* its own open transaction ends when the sink has the transactional id */
+	switch (store_read(keeper->store, NULL, true))
 	{
 		case STORE_FOUND:
 		case STORE_NONE:

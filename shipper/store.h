@@ -47,7 +47,8 @@ extern const char *store_where(const struct store *store);
 
 /*
  * Reads the slot's record; "make": after making what is missing to keep one
- * in.  Waits for seconds, not past the stop flag.
+ * in, and with NULL for the record only that.  Waits for seconds, not past the
+ * stop flag.
  */
 extern enum store_answer store_read(struct store *store, struct state *state,
 									bool make);

@@ -69,7 +69,8 @@ topic_read(struct store *store, struct state *state, bool make)
 		store_topic_prepare(topic, make);
 
 	topic->good = answer == STORE_FOUND;
-	return topic->good ? store_topic_scan(topic, state) : answer;
+	return topic->good && state != NULL ? store_topic_scan(topic, state) :
+		answer;
 }
 
 /*

@@ -4,6 +4,10 @@
  *
  * Reads the end of the topic first, and more of it only as long as it has no
  * record of this slot.  Whoever may write to the topic may put anything there.
+ *
+ * A record in a transaction that was aborted promises what was never sent.
+ * Behind one that is still open, of whatever slot, nothing can be read; a
+ * record there may be the newest, so it is waited for.
  */
 #include "store_topic.h"
 
@@ -25,7 +29,9 @@ struct scan
 	rd_kafka_t *kafka;			/* owned; reads */
 	rd_kafka_topic_t *handle;	/* owned */
 	int64_t		low;
-	int64_t		high;
+	int64_t		high;			/* as far as it can be read */
+	int64_t		end;			/* offset, once it is known; -1 */
+	bool		undecided;		/* a transaction is open before the end */
 	bool		seen;			/* something of the slot, maybe a tombstone */
 	bool		found;
 	struct state state;
@@ -36,6 +42,7 @@ struct scan
 static rd_kafka_t *open_reader(const struct config *config);
 static bool ask_ends(struct scan *scan);
 static rd_kafka_resp_err_t read_from(struct scan *scan, int64_t start);
+static bool is_end(struct scan *scan, int64_t offset);
 static void take(struct scan *scan, const rd_kafka_message_t *message);
 static void take_value(struct scan *scan, const rd_kafka_message_t *message);
 static enum store_answer answer(struct scan *scan, struct state *state);
@@ -45,7 +52,7 @@ static enum store_answer unreadable(struct scan *scan,
 enum store_answer
 store_topic_scan(struct store_topic *topic, struct state *state)
 {
-	struct scan scan = {.topic = topic};
+	struct scan scan = {.topic = topic, .end = -1};
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
 	enum store_answer result;
 	int64_t		start;
@@ -56,14 +63,15 @@ store_topic_scan(struct store_topic *topic, struct state *state)
 	scan.handle = rd_kafka_topic_new(scan.kafka, topic->name, NULL);
 	if (ask_ends(&scan))
 	{
-		err = RD_KAFKA_RESP_ERR_NO_ERROR;
-		start = scan.high;
-		for (int64_t span = SPAN_FIRST; err == RD_KAFKA_RESP_ERR_NO_ERROR &&
-			 !scan.seen && start > scan.low; span *= 100)
+		int64_t		span = SPAN_FIRST;
+
+		do
 		{
 			start = scan.high - span > scan.low ? scan.high - span : scan.low;
 			err = read_from(&scan, start);
-		}
+			span *= 100;
+		} while (err == RD_KAFKA_RESP_ERR_NO_ERROR && !scan.seen &&
+				 start > scan.low);
 	}
 	result = err == RD_KAFKA_RESP_ERR_NO_ERROR ? answer(&scan, state) :
 		unreadable(&scan, err);
@@ -91,8 +99,7 @@ open_reader(const struct config *config)
 		{"enable.idempotence", "false"},
 		{"log.queue", "false"},
 		{"enable.partition.eof", "true"},
-		/* another slot's open transaction must not hide what is behind it */
-		{"isolation.level", "read_uncommitted"},
+		{"isolation.level", "read_committed"},
 		{"fetch.wait.max.ms", "10"},
 		{"queued.max.messages.kbytes", "2048"},
 		{"check.crcs", "true"},
@@ -131,7 +138,7 @@ ask_ends(struct scan *scan)
 	return false;
 }
 
-/* To the end as it is now. */
+/* To the end as it was at first. */
 static rd_kafka_resp_err_t
 read_from(struct scan *scan, int64_t start)
 {
@@ -152,10 +159,10 @@ read_from(struct scan *scan, int64_t start)
 			take(scan, message);
 			deadline = clock_ms() + STORE_WAIT_MS;
 		}
-		else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			err = RD_KAFKA_RESP_ERR_NO_ERROR;
-		else
+		else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			err = message->err;
+		else if (is_end(scan, message->offset))
+			err = RD_KAFKA_RESP_ERR_NO_ERROR;
 		/* others say why, and librdkafka goes on trying */
 		done = err == RD_KAFKA_RESP_ERR_NO_ERROR ||
 			err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
@@ -163,6 +170,22 @@ read_from(struct scan *scan, int64_t start)
 	}
 	rd_kafka_consume_stop(scan->handle, 0);
 	return err;
+}
+
+/* What can be read ends there: whether that is all. */
+static bool
+is_end(struct scan *scan, int64_t offset)
+{
+	int64_t		low;
+	int64_t		high;
+
+	if (scan->end < 0 &&
+		rd_kafka_get_watermark_offsets(scan->kafka, scan->topic->name, 0,
+									   &low, &high) ==
+		RD_KAFKA_RESP_ERR_NO_ERROR)
+		scan->end = high;
+	scan->undecided = offset < scan->end;
+	return scan->end >= 0 && !scan->undecided;
 }
 
 static void
@@ -231,7 +254,10 @@ unreadable(struct scan *scan, rd_kafka_resp_err_t err)
 	if (err != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
 	{
 		log_warning("could not read the state record from %s: %s",
-					scan->topic->base.where, rd_kafka_err2str(err));
+					scan->topic->base.where, scan->undecided ? "a transaction "
+					"is open there, of this slot or another; one that a "
+					"killed program left ends by itself after its "
+					"transaction.timeout.ms" : rd_kafka_err2str(err));
 		return STORE_LATER;
 	}
 	log_error("%s may not be read for the state record: %s",

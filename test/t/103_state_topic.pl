@@ -184,6 +184,31 @@ $kafka->produce($state_topic, [ 0, $slot, $late ]);
 goes_on($plain, 'an older promise that comes late');
 is($plain->stop, 0, 'stopped');
 
+# transactions of a shipper that was exactly once: aborted, and left open
+sub transact
+{
+	my ($end, @lines) = @_;
+	my $input = join '', map { join("\t", 0, $slot, $_) . "\n" } @lines;
+	run_tool('transact', $kafka->brokers, 'once', $end, $state_topic,
+		\$input);
+	return;
+}
+
+my $broken = JSON::PP->new->encode({ %$record, confirmed => 'FFFF/0' });
+transact('abort', $broken);
+goes_on($plain, 'an aborted promise');
+is($plain->stop, 0, 'stopped');
+transact('leave', $broken);
+$from = $plain->log_size;
+$plain->start;
+$plain->wait_for_log(
+	qr/could not read the state record .* a transaction is open there/,
+	$from);
+unlike(substr($plain->log, $from), qr/streaming/, 'an open one is awaited');
+transact('commit');
+$plain->wait_for_log(qr/streaming slot/, $from);
+is($plain->stop, 0, 'its end is enough');
+
 # more of others than is looked at first
 $kafka->produce($state_topic, map { [ 0, "key$_", 'x' ] } 1 .. 2500);
 $from = $plain->log_size;
