@@ -19,6 +19,8 @@
 #include "start.h"
 
 static enum claim_answer moved(struct claim *claim, const struct slot *slot);
+static enum claim_answer overtaken(struct claim *claim,
+								   const struct slot *slot);
 static enum claim_answer judge(struct claim *claim, const struct slot *slot,
 							   bool recorded);
 static enum claim_answer refuse(struct claim *claim, const struct slot *slot,
@@ -92,7 +94,8 @@ claim_have(struct claim *claim, int64_t process, lsn_t recorded)
 	if (claim->held == LSN_INVALID)
 		claim->held = position(&slot);
 	else if (position(&slot) > claim->held)
-		answer = moved(claim, &slot);
+		answer = recorded == LSN_INVALID ? moved(claim, &slot) :
+			overtaken(claim, &slot);
 	slot_free(&slot);
 	claim_free(claim);
 	return answer;
@@ -113,6 +116,16 @@ moved(struct claim *claim, const struct slot *slot)
 
 	free(what);
 	return answer;
+}
+
+/* The state record was read before that, and another one will judge it. */
+static enum claim_answer
+overtaken(struct claim *claim, const struct slot *slot)
+{
+	log_info("slot \"%s\" was moved to %s just before the stream began: "
+			 "looking at the state record again", claim->config->slot,
+			 slot->confirmed);
+	return give_up(claim, EXIT_RESTART);
 }
 
 /*

@@ -59,7 +59,9 @@ extern enum claim_answer claim_ask(struct claim *claim, bool recorded,
 /*
  * The stream has begun, in that process of the server: from now on nobody else
  * can move the slot.  "recorded" is how far it stands at most by the state
- * record; LSN_INVALID: there is none.  Granted, or refused or later as above.
+ * record; LSN_INVALID: there is none.  Granted, or refused or later as above;
+ * later too when it stands further, since another program may have had it after
+ * the record was read.
  */
 extern enum claim_answer claim_have(struct claim *claim, int64_t process,
 									lsn_t recorded);
