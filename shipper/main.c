@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "conninfo.h"
 #include "earlier.h"
 #include "http.h"
 #include "log.h"
@@ -17,7 +18,6 @@
 #include "property.h"
 #include "rlimits.h"
 #include "run.h"
-#include "server.h"
 #include "setup.h"
 #include "status.h"
 
@@ -304,7 +304,7 @@ act(const struct command *command, int argc, char **argv)
 	else
 	{
 		log_open(cfg.log_format == 1, (enum log_level) cfg.log_level);
-		server_defaults(&cfg);
+		conninfo_defaults(&cfg);
 		result = command->act(&cfg, &args);
 	}
 	config_free(&cfg);

@@ -8,21 +8,11 @@
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "config.h"
+#include "rows.h"
 
 struct server;
-
-/* What a query returned; cells are text. */
-struct rows;
-
-/*
- * Puts libpq's defaults into the environment, where the connection string and
- * a service file still win: verify-full unless every host is this machine,
- * and a limit on connecting.  Call once, before any connection is made.
- */
-extern void server_defaults(const struct config *cfg);
 
 /*
  * Connects.  NULL when that failed, which is logged with its remedy; *status
@@ -63,14 +53,5 @@ extern enum exit_status server_status(const struct server *server);
 
 /* A name for a statement, to be freed. */
 extern char *server_identifier(struct server *server, const char *name);
-
-extern int	rows_count(const struct rows *rows);
-
-/* "" for null */
-extern const char *rows_text(const struct rows *rows, int row, int column);
-extern bool rows_null(const struct rows *rows, int row, int column);
-extern bool rows_bool(const struct rows *rows, int row, int column);
-extern int64_t rows_int(const struct rows *rows, int row, int column);
-extern void rows_free(struct rows *rows);
 
 #endif							/* SERVER_H */
