@@ -156,6 +156,10 @@ command_init(const struct config *cfg, struct args *args)
 	return setup_init(cfg, false);
 }
 
+/*
+ * A thread may be left that waits for a name service or for Kafka: nothing of
+ * it is freed, and exit() would tear its libraries down under it.
+ */
 static enum exit_status
 command_run(const struct config *cfg, struct args *args)
 {
@@ -168,7 +172,7 @@ command_run(const struct config *cfg, struct args *args)
 		if (status != EXIT_ASKED)
 			return status;
 	}
-	return run(cfg);
+	_exit(run(cfg));
 }
 
 static enum exit_status

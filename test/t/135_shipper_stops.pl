@@ -65,12 +65,18 @@ EOF
 $shipper->init;
 
 # --- busy ---
-begin();
+{
+	local @ENV{qw(LD_DEBUG LD_DEBUG_OUTPUT)} = ('files', launch_dir() . '/ld');
+	begin();
+}
+my $loader = launch_dir() . '/ld.' . $shipper->pid;
 my $writers = $load->start_writers($seed++, 400);
 $kafka->wait_for_count(200, $load->topics);
 ask_to_stop();
 is($shipper->wait_exit, 0, 'busy: stopped');
 unlike(log_now(), qr/gave up/, 'busy: what was read is delivered');
+like(slurp($loader), qr/calling init: .*librdkafka/, 'the loader tells of libraries');
+unlike(slurp($loader), qr/calling fini/, 'none is torn down beside threads that may live');
 $writers->finish;
 
 # --- in the middle of a transaction, with a Kafka that comes back ---
