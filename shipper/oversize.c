@@ -9,6 +9,7 @@
 #include "oversize.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <strings.h>
 
 #include "log.h"
@@ -20,6 +21,8 @@ static bool is_compressed(const struct config *config);
 static bool find_position(const struct ledger_entry *entry,
 						  const rd_kafka_message_t *message,
 						  struct position *position);
+static bool is_it(const struct frame_record *record,
+				  const rd_kafka_message_t *message);
 
 bool
 oversize_fits(struct producer *producer, const struct sink_record *record)
@@ -105,11 +108,25 @@ find_position(const struct ledger_entry *entry,
 			};
 		else if (found.kind == WIRE_RECORD)
 		{
-			if (found.record.value.data == message->payload &&
-				found.record.value.len == message->len)
+			if (is_it(&found.record, message))
 				return true;
 			position->ordinal++;
 		}
 	}
 	return false;
+}
+
+/*
+ * The value is still where it was, while the key was copied.  Of tombstones of
+ * one key any before this one would have been refused.
+ */
+static bool
+is_it(const struct frame_record *record, const rd_kafka_message_t *message)
+{
+	if (message->payload != NULL)
+		return record->value.data == message->payload &&
+			record->value.len == message->len;
+	return (record->flags & WIRE_RECORD_NULL_VALUE) != 0 &&
+		record->key.len == message->key_len && message->key_len > 0 &&
+		memcmp(record->key.data, message->key, message->key_len) == 0;
 }
