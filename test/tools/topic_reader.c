@@ -144,6 +144,9 @@ client_conf(const char *brokers)
 
 	conf_set(conf, "bootstrap.servers", brokers);
 	conf_set(conf, "allow.auto.create.topics", "false");
+	/* a broker that starts is found at once */
+	conf_set(conf, "reconnect.backoff.ms", "20");
+	conf_set(conf, "reconnect.backoff.max.ms", "100");
 	return conf;
 }
 
