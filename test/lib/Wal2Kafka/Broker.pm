@@ -15,9 +15,10 @@ my @java = qw(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 my $cluster_id = 'dGVzdHMtb2Ytd2FsMmthZg';
 my %running;    # pid => 1, to be killed at the end
 
-# id, dir, jars, memory (flags of java), wrapper (a command that starts java, if
-# it must be started elsewhere), listeners (name => protocol).  One that is
-# called PROXIED says that it is where a proxy is.
+# id, dir, jars, memory (flags of java), java (more of them, for the broker
+# alone), wrapper (a command that starts java, if it must be started elsewhere),
+# listeners (name => protocol).  One that is called PROXIED says that it is
+# where a proxy is.
 sub new
 {
 	my ($class, %o) = @_;
@@ -35,10 +36,14 @@ sub new
 }
 
 sub id         { return $_[0]->{id}; }
+sub dir        { return $_[0]->{dir}; }
 sub pid        { return $_[0]->{pid}; }
 sub log        { return slurp($_[0]->{log}); }
 sub proxy_port { return $_[0]->{proxy_port}; }
 sub voter      { return "$_[0]->{id}\@" . $_[0]->address('CONTROLLER'); }
+
+# Where test/kafka/keep.pl leaves what saves brokers time; may be missing.
+sub kept { return top_dir() . '/build/kafka'; }
 
 # Of a listener.  A certificate is for a name: old clients compare no address.
 sub address
@@ -121,8 +126,10 @@ sub _advertised
 sub format
 {
 	my ($self, $like) = @_;
-	my $dir = $self->{dir};
+	my $dir  = $self->{dir};
+	my $kept = kept();
 
+	$like ||= { dir => $kept } if -d "$kept/data";
 	if ($like)
 	{
 		my $meta = slurp("$like->{dir}/data/meta.properties");
@@ -150,8 +157,8 @@ sub start
 {
 	my ($self) = @_;
 	return if $self->{pid};
-	$self->{pid} = spawn($self->{log}, $self->_java, 'kafka.Kafka',
-		"$self->{dir}/server.properties");
+	$self->{pid} = spawn($self->{log}, $self->_java(@{ $self->{java} || [] }),
+		'kafka.Kafka', "$self->{dir}/server.properties");
 	$running{ $self->{pid} } = 1;
 	return;
 }
@@ -190,10 +197,13 @@ sub is_up { return $_[0]->{pid} && !$_[0]->{frozen}; }
 
 sub _java
 {
-	my ($self) = @_;
+	my ($self, @flags) = @_;
+	my $classes = kept() . '/classes.jsa';
+
 	return (
-		@{ $self->{wrapper} || [] },                                 'java',
-		@{ $self->{memory} },                                        @java,
+		@{ $self->{wrapper} || [] }, 'java',
+		-f $classes ? "-XX:SharedArchiveFile=$classes" : (),
+		@{ $self->{memory} }, @java, @flags,
 		"-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties", '-cp',
 		"$self->{jars}/*");
 }

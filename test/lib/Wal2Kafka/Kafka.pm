@@ -48,7 +48,8 @@ sub jars
 # three replicas; settings are those of the brokers, listeners (name =>
 # protocol) what they listen to beside PLAINTEXT, through which we speak, and
 # topic the settings of every topic that is made here; proxied => 1 adds a
-# listener whose clients are sent to a Wal2Kafka::FaultProxy.
+# listener whose clients are sent to a Wal2Kafka::FaultProxy; java is more of
+# its flags.
 sub new
 {
 	my ($class, %options) = @_;
@@ -318,6 +319,7 @@ sub _make
 				dir       => "$self->{dir}/$_",
 				jars      => jars(),
 				memory    => \@memory,
+				java      => $options{java},
 				wrapper   => $options{wrapper},
 				listeners => {
 					PLAINTEXT => 'PLAINTEXT',
