@@ -60,6 +60,13 @@ SKIP:
 	);
 }
 
+# nor do the role's own settings reach it
+$node->safe_psql('postgres', "ALTER ROLE shipper SET $_")
+  for 'statement_timeout = 1', 'lock_timeout = 1', 'idle_session_timeout = 1',
+  'idle_in_transaction_session_timeout = 1', 'search_path = pg_temp',
+  'default_transaction_read_only = on', 'row_security = off',
+  q(DateStyle = 'SQL, DMY'), 'client_encoding = LATIN1';
+
 $first->start;
 $node->safe_psql('app', <<'EOF');
 INSERT INTO users VALUES (1, 'ann', 'x');

@@ -147,6 +147,23 @@ config_like(
 	$good . "acks = 1\n",
 	qr/shipper0\.conf:6: \[kafka\] acks must be "all"/,
 	'unsafe property');
+for my $unsafe (
+	'enable.idempotence = false', 'message.timeout.ms = 1',
+	'enable.gapless.guarantee = false', 'allow.auto.create.topics = true',
+	'delivery.report.only.error = true')
+{
+	my ($name) = split / /, $unsafe;
+	config_like(
+		$good . "$unsafe\n",
+		qr/:6: \[kafka\] \Q$name\E must be "/,
+		"unsafe: $unsafe");
+}
+config_like(
+	$good . "$_ = x\n",
+	qr/\[kafka\] \Q$_\E is not allowed/,
+	"$_, which loads code, runs a command or belongs to another mode")
+  for 'plugin.library.paths', 'sasl.kerberos.kinit.cmd', 'ssl.engine.location',
+  'transactional.id', 'queuing.strategy';
 config_like(
 	$good . "linger.ms = never\n",
 	qr/shipper0\.conf:6: \[kafka\] linger\.ms: Invalid value/,
@@ -187,6 +204,32 @@ unlike($output, qr/hunter2/, 'and not the secret');
 $shipper->configure($secret . "sasl.pasword = hunter2\n");
 ($code, $output) = $shipper->command('check');
 unlike($output, qr/hunter2/, 'nor a misspelt one\'s value') if $code == 1;
+
+# a link leads to a file like any other: what counts is that file's mode
+chmod 0644, $shipper->{file};
+my $link = launch_dir() . '/link.conf';
+symlink $shipper->{file}, $link or die "symlink: $!";
+($status, $out, $err) = run_program('status', '-c', $link);
+is($status, 1, 'a link to a secret that others may read: status 1');
+like($err, qr/holds a secret/, 'which is said');
+
+# it needs nothing of its surroundings, and takes no numbers or letters from them
+{
+	$shipper->configure("$good\[wal2kafka]\nmax_in_flight = 2MB\n");
+	local %ENV = (LC_ALL => 'tr_TR.UTF-8', LC_NUMERIC => 'de_DE.UTF-8', TZ => ':nowhere');
+	($status, $out, $err) = run_program('status', '-c', $shipper->{file});
+	is($status, 2, 'an environment of nonsense alone: the server is tried');
+	like($err, qr/port 1 failed: Connection refused/, 'and named');
+}
+
+# not as root, which it is in a namespace of its own
+SKIP:
+{
+	skip 'no user namespaces here', 2 if system('unshare -Ur true 2>/dev/null');
+	my $said = `unshare -Ur '$program' status -c '$shipper->{file}' 2>&1`;
+	is($? >> 8, 1, 'root: status 1');
+	like($said, qr/does not run as root/, 'which is said');
+}
 
 # everything from the environment
 {
