@@ -1,4 +1,5 @@
-# What is written about the product agrees with it: options, versions.
+# What is written about the product and its tests agrees with them: options,
+# versions, what would see a fault.
 use strict;
 use warnings;
 
@@ -30,6 +31,24 @@ for my $link ($readme =~ /\]\(([^)]+)\)/g)
 {
 	ok( $link =~ /^#(.*)/ ? scalar(grep { $_ eq $1 } @headings) : -e "$top/$link",
 		"README: link to $link");
+}
+
+# each class of faults is seen by tests and mutants that exist, or says why not
+my %mutants = map { /^([\w-]+)\t/ ? ($1 => 1) : () }
+  split /\n/, slurp("$top/test/mutants/list");
+my @classes = grep { !/^\|(?:-| class )/ } slurp("$top/test/catalogue.md") =~ /^(\|.*)$/mg;
+cmp_ok(scalar @classes, '>', 100, 'classes of faults found');
+for my $row (@classes)
+{
+	my ($class, $seen) = $row =~ /^\| (.+) \| (.+) \|$/;
+	my @tests = $seen =~ /\]\(([^)]+)\)/g;
+	my @bugs  = $seen =~ /`([^`]+)`/g;
+	my @wrong = ((grep { !-e "$top/test/$_" } @tests),
+		(grep { !$mutants{$_} } @bugs),
+		(grep { !m{^(\d+)\]\(t/\1_} } $seen =~ /\[(\d+\][^)]+)/g));
+	is("@wrong", '', "seen by what exists: $class");
+	like($seen, qr/^not tested: \S/, "or says why not: $class")
+	  if !@tests && !@bugs;
 }
 
 # every option of the plugin is one of the program's, or named as its own
