@@ -80,6 +80,8 @@ static const struct row rows[] = {
 	"Times that this program took the slot over from another."},
 	{"state_writes", true, FIELD(state_writes),
 	"Times that the state record was written."},
+	{"state_write_failures", true, FIELD(state_failures),
+	"Times that it could not be: the slot is not confirmed until it is."},
 	{"kafka_transactions_committed", true, FIELD(transactions_committed),
 	"Kafka transactions committed, with processing_guarantee = exactly_once."},
 	{"kafka_transactions_failed", true, FIELD(transactions_failed),

@@ -212,6 +212,7 @@ drain(struct keeper *keeper)
 			break;
 	}
 	keeper->writing = false;
+	metrics.state_failures++;
 	keeper->retry_at = clock_ms() + AGAIN_MS;
 	return write_failed(keeper);
 }

@@ -119,6 +119,7 @@ struct metrics
 	bool		standby;		/* waits for another to leave the slot */
 	uint64_t	takeovers;		/* times it ceased to wait */
 	uint64_t	state_writes;	/* of the state record */
+	uint64_t	state_failures; /* attempts at it */
 	int64_t		state_written_at;
 	uint64_t	transactions_committed; /* Kafka's, with exactly_once */
 	uint64_t	transactions_failed;	/* of which a commit or begin failed */

@@ -45,8 +45,10 @@ sub advance
 }
 
 sql('CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t');
-my $shipper =
-  Wal2Kafka::Shipper->new(%common, options => { sink => "file:$folder" });
+my $shipper = Wal2Kafka::Shipper->new(
+	%common,
+	http    => Wal2Kafka::Shipper->can_http,
+	options => { sink => "file:$folder" });
 $shipper->init;
 
 # --- a file ---
@@ -72,6 +74,17 @@ $shipper->wait_for_log(
 wait_until('records go on', sub { delivered() });
 is(slot_field($node, $slot, "confirmed_flush_lsn < '$lsn'"),
 	't', 'the slot stays');
+SKIP:
+{
+	skip 'built without HTTP', 4 if !$shipper->{http};
+	my $now = $shipper->metrics;
+	is($now->{ready}, 1, 'ready: records are delivered');
+	is($now->{records_acknowledged_total}, 2, 'both of them');
+	cmp_ok($now->{state_write_failures_total},
+		'>', 0, 'why the slot stays is counted');
+	cmp_ok($now->{confirmed_lsn}, '<', lsn_number($lsn),
+		'and what is confirmed is no more than that');
+}
 is($shipper->kill9, 137, 'killed');
 chmod 0750, $folder;
 goes_on($shipper, 'killed while it could not be written');
