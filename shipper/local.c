@@ -217,6 +217,8 @@ local_abandon(struct sink *sink)
 {
 	struct local *local = (struct local *) sink;
 
+	for (size_t i = 0; i < local->pending_used; i++)
+		metrics.failed += local->pending[i].count;
 	local->pending_used = 0;
 }
 

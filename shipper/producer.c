@@ -226,6 +226,7 @@ producer_abandon(struct sink *sink)
 
 	if (producer->reaping)
 		return;
+	metrics.failed += producer->outstanding;	/* called back */
 	rd_kafka_purge(producer->kafka,
 				   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	producer->reaping = true;

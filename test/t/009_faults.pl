@@ -22,8 +22,11 @@ CREATE PUBLICATION p FOR TABLE t;
 EOF
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic($topic, 2);
-my $shipper =
-  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+my $shipper = Wal2Kafka::Shipper->new(
+	node => $node,
+	kafka => $kafka,
+	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http);
 $shipper->init;
 
 my $rows = 0;
@@ -61,18 +64,55 @@ for my $name (sort keys %transient)
 	pass("$name is lived through");
 }
 
-# what retries do not mend at once
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total}, $rows, 'all are acknowledged, once');
+	is($now->{records_failed_total}, 0, 'and no failure is made up');
+	is($shipper->metric_sum('producer_restarts_total'),
+		0, 'nor a new producer');
+	cmp_ok($now->{'kafka_errors_total{kind="_TRANSPORT"}'},
+		'>', 0, 'the connection that broke is counted');
+}
+
+# what retries do not mend at once; and librdkafka's names for those that reach us
 my %stubborn = (
-	'OUT_OF_ORDER_SEQUENCE_NUMBER' => 45,
-	'UNKNOWN_PRODUCER_ID' => 59,
-	'TOPIC_AUTHORIZATION_FAILED' => 29,
-	'UNKNOWN_TOPIC_OR_PARTITION' => 3,
-	'INVALID_RECORD' => 87,
-	'MESSAGE_TOO_LARGE' => 10);
+	'OUT_OF_ORDER_SEQUENCE_NUMBER' => [ 45, 'OUT_OF_ORDER_SEQUENCE_NUMBER' ],
+	'UNKNOWN_PRODUCER_ID' => [59],
+	'TOPIC_AUTHORIZATION_FAILED' => [ 29, 'TOPIC_AUTHORIZATION_FAILED' ],
+	'UNKNOWN_TOPIC_OR_PARTITION' => [3],
+	'INVALID_RECORD' => [ 87, 'INVALID_RECORD' ],
+	'MESSAGE_TOO_LARGE' => [ 10, 'MSG_SIZE_TOO_LARGE' ]);
+
+# Ready again; one failure of that kind and a new producer because of it, or
+# none of both.
+sub is_counted
+{
+	my ($name, $kind, $before) = @_;
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	my $count = sub { return ($now->{ $_[0] } // 0) - ($before->{ $_[0] } // 0); };
+	my $failed = $count->('records_failed_total');
+
+	is($count->('producer_restarts_total{reason="delivery_failed"}'),
+		$kind ? 1 : 0, "$name: new producers are counted");
+	ok($kind ? $failed > 0 : $failed == 0, "$name: $failed failures, too");
+	cmp_ok($count->(qq(kafka_errors_total{kind="$kind"})),
+		'>', 0, "$name: by kind")
+	  if $kind;
+	is( $count->('records_produced_total'),
+		$count->('records_acknowledged_total') + $failed,
+		"$name: what was sent is acknowledged, or failed");
+	return;
+}
+
 for my $name (sort keys %stubborn)
 {
+	my ($code, $kind) = @{ $stubborn{$name} };
 	my $from = $shipper->log_size;
-	$kafka->fail_produce(1, $stubborn{$name});
+	my $before = $shipper->{http} ? $shipper->metrics : {};
+	$kafka->fail_produce(1, $code);
 	write_rows(50);
 	wait_until(
 		"the shipper has dealt with $name",
@@ -89,8 +129,10 @@ for my $name (sort keys %stubborn)
 		like(substr($shipper->log, $from), qr/ error /, 'and said why');
 		$shipper->start;
 		wait_for_slot($node, $slot);
+		next;
 	}
 	pass("$name: nothing stands still");
+	is_counted($name, $kind, $before) if $shipper->{http};
 }
 is($shipper->stop, 0, 'stopped');
 

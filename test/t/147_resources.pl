@@ -28,6 +28,7 @@ my $files = Wal2Kafka::Shipper->new(
 	node => $node,
 	slot => 'files',
 	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http,
 	options => { sink => "file:$folder" });
 $_->init for $shipper, $files;
 
@@ -108,8 +109,27 @@ write_rows(100);
 $files->wait_for_log(qr/No space left/);
 is(slot_field($node, 'files', "confirmed_flush_lsn < pg_current_wal_lsn()"),
 	't', 'a full disk: told, and nothing confirmed');
+if ($files->{http})
+{
+	$files->wait_not_ready(qr/^not ready: .*what failed is being sent again/);
+	my $now = $files->metrics;
+	is($now->{records_acknowledged_total},
+		$rows - 100, 'a full disk: not ready, nothing more is acknowledged');
+	cmp_ok($now->{'producer_restarts_total{reason="file"}'},
+		'>', 0, 'a full disk: each attempt is counted');
+}
 unlink $full;
 wait_for_slot($node, 'files');
+if ($files->{http})
+{
+	$files->wait_ready;
+	my $now = $files->metrics;
+	is($now->{records_acknowledged_total},
+		$rows, 'with room again: ready, all acknowledged');
+	is( $now->{records_produced_total},
+		$rows + $now->{records_failed_total},
+		'and what had to be written again is counted as failed');
+}
 is($files->stop, 0, 'with room again it goes on by itself');
 my @lines = split /\n/, slurp("$folder/public.t.jsonl");
 my %ids = map { $_->{op}{Insert}[0] => 1 }
