@@ -12,7 +12,7 @@ static const struct
 	const char *text;
 }			words[READY_COUNT] = {
 	[READY_SERVER] = {"server", "not streaming from the server"},
-	[READY_STANDBY] = {"standby", "another program reads the slot"},
+	[READY_STANDBY] = {"standby", "another connection reads the slot"},
 	[READY_KAFKA] = {"kafka", "Kafka does not answer"},
 	[READY_STALLED] = {"stalled", "Kafka acknowledges nothing"},
 	[READY_RESTART] = {"restart", "what failed is being sent again"},

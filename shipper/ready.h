@@ -15,7 +15,7 @@
 enum ready_fault
 {
 	READY_SERVER,				/* not streaming */
-	READY_STANDBY,				/* another program reads the slot */
+	READY_STANDBY,				/* another connection reads the slot */
 	READY_KAFKA,				/* no broker answers */
 	READY_STALLED,				/* records wait, and none is acknowledged */
 	READY_RESTART,				/* a delivery failed, and none worked since */

@@ -112,7 +112,7 @@ my $second = Wal2Kafka::Shipper->new(
 	publication => 'p',
 	http => 1);
 $second->start;
-$second->wait_not_ready(qr/another program reads the slot/);
+$second->wait_not_ready(qr/another connection reads the slot/);
 pass('the slot is in use: the second is not ready');
 is($second->metric('standby'), 1, 'it is a standby');
 ok($shipper->ready, 'the first one is');

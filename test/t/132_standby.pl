@@ -54,7 +54,7 @@ sub waits
 	my ($name) = @_;
 	wait_until("$name stands by", sub { log_of($name) =~ /standing by/ });
 	$shipper{$name}->wait_not_ready(
-		qr/^not ready: not streaming from the server; another program reads the slot\s*$/) if $http;
+		qr/^not ready: not streaming from the server; another connection reads the slot\s*$/) if $http;
 	return;
 }
 
