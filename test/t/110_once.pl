@@ -36,8 +36,11 @@ add_ledger($node, 'postgres', 't', 'u');
 $kafka->create_topic('public.t', 1);
 $kafka->create_topic('public.u', 3);
 
-my $shipper =
-  once_shipper(node => $node, kafka => $kafka, publication => 'p');
+my $shipper = once_shipper(
+	node => $node,
+	kafka => $kafka,
+	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http);
 my $rows = 0;
 
 sub write_rows
@@ -54,6 +57,24 @@ sub write_rows
 	return;
 }
 
+# So many records in some transactions, and none of these failed.
+sub transactions_are_counted
+{
+	my ($records) = @_;
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total},
+		$records, "ready, $records records acknowledged");
+	is($now->{records_produced_total}, $records, 'each was sent once');
+	cmp_ok($now->{kafka_transactions_committed_total},
+		'>', 0, 'commits are counted');
+	is($now->{kafka_transactions_failed_total}, 0, 'and no failure');
+	is( $now->{state_writes_total},
+		$now->{kafka_transactions_committed_total},
+		'with each of them the position is written');
+	return;
+}
+
 # --- first start, and a stop with nothing outstanding ---
 $shipper->init;
 $shipper->start;
@@ -66,6 +87,7 @@ my ($last) =
   map { $_->{json} } $kafka->records(@topics);
 is("$commit/$ordinal", "$last->{lsn}/$last->{seq_id}",
 	'the position is that of the last record');
+transactions_are_counted(200) if $shipper->{http};
 is($shipper->stop, 0, 'stopped');
 
 # --- nothing repeats after a restart, nor after one of the server ---
@@ -79,6 +101,7 @@ $shipper->start;
 write_rows(5, 3);
 wait_for_slot($node, $slot);
 is_once($node, $kafka, @topics);
+transactions_are_counted(30) if $shipper->{http};
 is($shipper->stop, 0, 'stopped');
 
 done_testing();

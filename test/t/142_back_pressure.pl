@@ -27,6 +27,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
 	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http,
 	broker => { 'linger.ms' => 900000 },
 	options => { release_after => 600, log_level => 'debug' });
 $shipper->init;
@@ -49,12 +50,30 @@ ok( eval {
 is(slot_field($node, $slot, 'active_pid'),
 	$walsender, 'the connection outlives wal_sender_timeout');
 is($kafka->count($topic), 0, 'Kafka has taken nothing');
+SKIP:
+{
+	skip 'built without HTTP', 5 if !$shipper->{http};
+	$shipper->wait_not_ready(qr/^not ready: Kafka acknowledges nothing/);
+	my $then = $shipper->metrics;
+	is($then->{records_outstanding}, $then->{records_received_total},
+		'not ready, and everything waits');
+	is($then->{records_acknowledged_total}, 0, 'nothing is acknowledged');
+	cmp_ok($then->{lag_seconds}, '>=', 5, 'since long');
+	cmp_ok($then->{last_acknowledged_timestamp_seconds},
+		'==', 0, 'nothing ever was');
+	is($then->{streams_started_total}, 1, 'over one connection');
+}
 
 is($shipper->kill9, 137, 'the shipper is killed');
 $shipper->{broker} = {};
 $shipper->configure($shipper->config_text);
 $shipper->start;
 wait_for_slot($node, $slot);
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	is($shipper->metric('records_acknowledged_total'), 20, 'ready, and all are acknowledged');
+}
 is($shipper->stop, 0, 'the next one sends it all');
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,
 	'--murmur2', '--ledger', write_ledger($node, 'postgres'), $topic);
