@@ -142,6 +142,9 @@ sub disconnect
 	my ($fh) = @_;
 	my $other = delete $peer{$fh} or return;
 	delete $peer{$other};
+	# a later handle may get the name of one that is gone
+	delete @toward_client{ $fh, $other };
+	delete @buffer{ $fh, $other };
 	$select->remove($fh, $other);
 	close $fh;
 	close $other;
@@ -226,13 +229,12 @@ sub obey
 		my $body = pack 'aNNNNC', 'k', hex $1, hex $2, 0, 0, 1;
 		$asked = 'keepalive';
 		send_all($peer{$_}, pack('aN', 'd', 4 + length $body) . $body)
-		  for grep { $toward_client{$_} && $peer{$_} } $select->handles;
+		  for grep { $toward_client{$_} } $select->handles;
 	}
 	elsif ($line eq 'cut')
 	{
 		$holding = 0;
-		disconnect($_)
-		  for grep { $toward_client{$_} && $peer{$_} } $select->handles;
+		disconnect($_) for grep { $toward_client{$_} } $select->handles;
 		send_all($control, "ok\n");
 	}
 	return 1;
