@@ -233,6 +233,23 @@ too_large(struct producer *producer, const rd_kafka_message_t *message)
 	return HEALTH_BROKEN;
 }
 
+/*
+ * Most failures are logged by librdkafka itself.  A broker that hangs up is
+ * not, though that is what a listener with TLS does to one who speaks none:
+ * the text is kept for the line that says that there is no broker.  What it
+ * ends with counts, and would keep lines from being folded.
+ */
+static void
+take_complaint(struct producer *producer, const char *text)
+{
+	const char *end = strstr(text, " (after ");
+	int			len = end != NULL ? (int) (end - text) : (int) strlen(text);
+
+	snprintf(producer->complaint, sizeof(producer->complaint), "%.*s", len,
+			 text);
+	log_debug("Kafka: %s", text);
+}
+
 static void
 take_error(struct producer *producer, rd_kafka_event_t *event)
 {
@@ -263,9 +280,10 @@ take_error(struct producer *producer, rd_kafka_event_t *event)
 		topics_doubt(producer->topics);
 	}
 	else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-		log_warning("no Kafka broker can be reached: %s", text);
+		log_warning("no Kafka broker can be reached: %s",
+					producer->complaint[0] ? producer->complaint : text);
 	else
-		log_debug("Kafka: %s", text);
+		take_complaint(producer, text);
 	if (producer->transaction != NULL)
 		transaction_doubt(producer->transaction);
 	metrics_kafka_error(rd_kafka_err2name(err));

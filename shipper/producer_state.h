@@ -39,6 +39,7 @@ struct producer
 	enum sink_health health;
 	int64_t		fatal_at;		/* ms; when librdkafka gave up, else 0 */
 	rd_kafka_resp_err_t fatal;	/* why */
+	char		complaint[256]; /* of the connection that failed last */
 	bool		halted;			/* at a record that cannot be sent; logged */
 	int32_t		copies;			/* sent of a record for every partition */
 	bool		copies_counted; /* in the ledger, all of them */

@@ -102,6 +102,30 @@ like(
 	'the log says so');
 unlike($guess->log, qr/guess/, 'without the password');
 
+# --- not the broker that was meant, or not its language ---
+my ($port) = $kafka->brokers('SECURE') =~ /(\d+)$/;
+my $tls = qr/hint +Check security\.protocol .*the port is the one with TLS/;
+for my $case (
+	[
+		'another name than the certificate has',
+		{ 'bootstrap.servers' => "127.0.0.1:$port" },
+		qr/certificate verify failed.*$tls/s
+	],
+	[ 'TLS to who speaks none', { 'bootstrap.servers' => $kafka->brokers }, $tls ],
+	[
+		'no TLS to who speaks it',
+		{ 'security.protocol' => 'SASL_PLAINTEXT' },
+		qr/no Kafka broker can be reached: .*security\.protocol/
+	])
+{
+	my ($what, $broker, $words) = @$case;
+	my $lost = shipper('lost', %$broker);
+	$lost->start;
+	$lost->wait_for_log($words);
+	pass("$what: the log says what it may be");
+	$lost->has_ended ? $lost->wait_exit : $lost->kill9;
+}
+
 $shipper->start;
 is($shipper->wait_exit, 3, 'a topic that may not be used: status 3');
 like(
@@ -139,7 +163,8 @@ for my $rights ([qw(write)], [qw(write describe)])
 # --- another password ---
 my $from = $shipper->log_size;
 $kafka->stop;
-set_password($kafka, 'second');
+my $password = 'second-Sesame';
+set_password($kafka, $password);
 $kafka->start;
 my $lsn = write_rows('t', 10);
 $shipper->wait_for_log(
@@ -148,11 +173,22 @@ $shipper->wait_not_ready(qr/Kafka/) if $shipper->{http};
 ok(!is_confirmed($lsn),  'another password: nothing is confirmed');
 ok(!$shipper->has_ended, 'it is tried again');
 is($shipper->stop, 0, 'it lived through all of it');
-$shipper = shipper('wal2kafka', 'sasl.password' => 'second');
+$shipper = shipper('wal2kafka', 'sasl.password' => $password);
 $shipper->start;
 write_rows('t', 10);
 wait_for_slot($node, 'wal2kafka');
 is($shipper->stop, 0, 'a start with the new password goes on');
+
+# --- whatever librdkafka tells of what it does ---
+$shipper = shipper('wal2kafka', 'sasl.password' => $password, debug => 'all');
+$shipper->{options}{log_level} = 'debug';
+$shipper->configure($shipper->config_text);
+$shipper->start;
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (1234567891)');
+wait_for_slot($node, 'wal2kafka');
+is($shipper->stop, 0, 'with every message of librdkafka');
+like($shipper->log, qr/debug +Kafka: /, 'they are there');
+unlike($shipper->log, qr/\Q$password\E|1234567891/, 'and tell no password and no row');
 
 ($status, $output) =
   run_tool('checker', '--brokers', $kafka->brokers,
