@@ -128,6 +128,28 @@ for my $frames ([], \@framed)
 	reap($reader);
 }
 
+# --- who asks for no word but the server's, and speaks only when asked, hears it
+# through a transaction of which nothing is sent ---
+sql(<<'EOF');
+CREATE PUBLICATION told FOR TABLE costly
+	WHERE (id > 1000000 OR md5(repeat(v, 2000)) = '');
+SELECT pg_create_logical_replication_slot('told', 'wal2kafka');
+INSERT INTO costly VALUES (1000001, '');
+INSERT INTO costly SELECT g, md5(g::text) FROM generate_series(200001, 250000) g;
+INSERT INTO costly VALUES (1000002, '');
+EOF
+my $told = launch_dir() . '/told';
+spit("$told.log", '');
+my $listener = spawn("$told.log", 'pg_recvlogical', '-d',
+	$node->connstr('postgres') . " options='-c wal_sender_timeout=3000'",
+	'-S', 'told', '--start', '--no-loop', '-s', 600, '-F', 1, '-f', $told,
+	'-o', 'publication_names=told');
+wait_until('what lies behind arrives, or the connection ends',
+	sub { return (-e $told && slurp($told) =~ /1000002/) || slurp("$told.log") =~ /error/; });
+is(slurp("$told.log") =~ s/.*error: //r, '', 'nothing is sent: the connection stays');
+kill 'INT', $listener;
+reap($listener);
+
 # --- and all of it is still there ---
 is(sql("SELECT count(*) FROM pg_logical_slot_peek_changes('tables', NULL, NULL,
 	'publication_names', 'everything') WHERE data ~ '\"table_name\":\"t'"),
