@@ -144,7 +144,7 @@ while ($repeated == 0 && $round++ < 10)
 	);
 	$shipper->wait_metric('records_acknowledged_total', sub { $_ > $all });
 	$node->safe_psql('postgres',
-		'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
+		'SELECT pg_cancel_backend(pid) FROM pg_stat_replication');
 	$all += 100_000;
 	wait_for_slot($node, $slot);
 	$repeated = $shipper->metric('records_repeated_total');

@@ -53,6 +53,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $kafka,
 	publication => 'p',
 	http => 1,
+	broker => { 'reconnect.backoff.max.ms' => 500 },
 	options => { release_after => 30 });
 $shipper->init;
 $kafka->stop;

@@ -125,7 +125,7 @@ cmp_ok(length $page, '<', 200_000, 'so is the page');
 
 # a reconnect announces them all again
 my ($pid) = slot_field($node, $slot, 'active_pid');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 $shipper->wait_metric('streams_started_total', sub { $_ == 2 });
 $node->safe_psql('postgres',
 	'INSERT INTO many_1 VALUES (2); INSERT INTO many_2000 VALUES (2)');

@@ -27,6 +27,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	node        => $node,
 	kafka       => $kafka,
 	publication => 'p',
+	broker      => { 'reconnect.backoff.max.ms' => 500 },
 	options     => { release_after => $release, standby_check_interval => 1 });
 $shipper->init;
 $shipper->start;

@@ -28,6 +28,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
 	publication => 'p',
+	broker => { 'reconnect.backoff.max.ms' => 500 },
 	options => { release_after => 2 });
 $shipper->init;
 $clock->run(sub { $shipper->start; });

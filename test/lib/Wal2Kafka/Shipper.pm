@@ -248,7 +248,8 @@ sub metric_sum
 	return $sum;
 }
 
-# Until a metric is what the function wants, which gets its value.
+# Until a metric is what the function wants, which gets its value.  One that
+# has just been started may not answer yet.
 sub wait_metric
 {
 	my ($self, $name, $wanted) = @_;
@@ -256,7 +257,7 @@ sub wait_metric
 	wait_until(
 		"metric $name is as wanted",
 		sub {
-			local $_ = $self->metric($name);
+			local $_ = eval { $self->metric($name) };
 			$seen = $_;
 			return defined && $wanted->($_);
 		});
