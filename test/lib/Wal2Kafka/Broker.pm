@@ -129,7 +129,8 @@ sub format
 	my $dir  = $self->{dir};
 	my $kept = kept();
 
-	$like ||= { dir => $kept } if -d "$kept/data";
+	# what starts java elsewhere may have another folder there
+	$like ||= { dir => $kept } if -d "$kept/data" && !$self->{wrapper};
 	if ($like)
 	{
 		my $meta = slurp("$like->{dir}/data/meta.properties");
