@@ -13,7 +13,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "relation.h"
+#include "encoder.h"
 
 #define KEY_CHANGE_FIELD	",\"key_change\":true"
 
@@ -73,47 +73,6 @@ typedef struct Wal2KafkaRecord
 	bool		cascade;		/* of a truncate */
 	bool		restart_identity;
 } Wal2KafkaRecord;
-
-/* Which output functions may fail without an ERROR. */
-typedef enum Wal2KafkaIsolate
-{
-	ISOLATE_NONE,
-	ISOLATE_FOREIGN,			/* code that is not the server's; large values */
-	ISOLATE_ALL,
-} Wal2KafkaIsolate;
-
-typedef struct Wal2KafkaEncoder
-{
-	const Wal2KafkaOptions *options;
-	Wal2KafkaCharset charset;
-	Wal2KafkaIsolate isolate;
-	const char *column;			/* being encoded, for error messages */
-
-	/* about the record that is being encoded */
-	Size		limit;			/* length that "out" may have at its end */
-	bool		overflow;		/* it does not fit; what is there is torn */
-	List	   *failed;			/* columns whose output function raised */
-	int			sqlstate;		/* what the last of them raised */
-	Size		size;			/* of the text of the last value */
-} Wal2KafkaEncoder;
-
-/* A record begins at the end of "out". */
-static inline void
-wal2kafka_encoder_begin(Wal2KafkaEncoder *encoder, const StringInfoData *out)
-{
-	encoder->limit = out->len + encoder->options->record_limit;
-	encoder->overflow = false;
-	encoder->failed = NIL;
-}
-
-/* Whether all of the record that ends at the end of "out" is there. */
-static inline bool
-wal2kafka_encoder_is_whole(const Wal2KafkaEncoder *encoder,
-						   const StringInfoData *out)
-{
-	return !encoder->overflow && encoder->failed == NIL &&
-		out->len <= encoder->limit;
-}
 
 /* Fills lsn_text and commit_ts from commit_lsn and commit_time. */
 extern void wal2kafka_txn_texts(Wal2KafkaTxn *txn);

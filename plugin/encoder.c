@@ -1,0 +1,272 @@
+/*
+ * encoder.c
+ *		A column's value as text, within the room that a record has.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "encoder.h"
+#include "isolate.h"
+
+/* bytes from which on a value's room, memory and interrupts are thought of */
+#define LARGE_VALUE		((Size) 64 * 1024)
+
+/* a name[] has 64 bytes for what may be written as "a," */
+#define LEAST_TEXT		32
+
+static void
+append_integer(StringInfo out, const Wal2KafkaColumn *column, Datum value)
+{
+	char	   *to;
+
+	enlargeStringInfo(out, MAXINT8LEN + 1);
+	to = out->data + out->len;
+	if (column->output == OUTPUT_INT8)
+		out->len += pg_lltoa(DatumGetInt64(value), to);
+	else if (column->output == OUTPUT_INT4)
+		out->len += pg_ltoa(DatumGetInt32(value), to);
+	else
+		out->len += pg_itoa(DatumGetInt16(value), to);
+}
+
+/*
+ * Whether that many bytes more may be in the record: asked of everything large
+ * before memory is asked for.
+ */
+static inline bool
+has_room(Wal2KafkaEncoder *encoder, const StringInfoData *out, Size more)
+{
+	if (likely(out->len + more <= encoder->limit))
+		return true;
+	encoder->overflow = true;
+	return false;
+}
+
+/*
+ * Bytes in UTF-8, at least: some encodings need more for a character.  What
+ * might have more in UTF-8 than a buffer takes is not converted at all.
+ */
+static inline Size
+least_utf8(const Wal2KafkaEncoder *encoder, Size len)
+{
+	if (encoder->charset == CHARSET_UTF8)
+		return len;
+	return len > MaxAllocSize / 4 ? MaxAllocSize : len / 2;
+}
+
+/* Bytes of a stored value once it is whole, without its header. */
+static inline Size
+raw_size(Datum value)
+{
+	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
+		return toast_raw_datum_size(value) - VARHDRSZ;
+	return VARSIZE_ANY_EXHDR(stored);
+}
+
+/*
+ * Of a value that is the text and whole.  It ends where its output function's
+ * string would, at a NUL byte: no input makes one, but a cast without a
+ * function does, and few JSON parsers take it.
+ */
+static inline int
+text_length(const void *stored)
+{
+	return strnlen(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored));
+}
+
+/* Appends \x and two digits a byte; the JSON form doubles the backslash. */
+static pg_noinline void
+append_bytea(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
+			 bool json)
+{
+	Size		len = raw_size(value);
+	struct varlena *bytes;
+	const char *from;
+
+	encoder->size = len * 2 + 2;
+	if (!has_room(encoder, out, encoder->size))
+		return;
+	bytes = PG_DETOAST_DATUM_PACKED(value);
+	from = VARDATA_ANY(bytes);
+	appendStringInfoString(out, json ? "\\\\x" : "\\x");
+	enlargeStringInfo(out, len * 2 + 1);
+	while (len > 0)
+	{
+		Size		part = Min(len, LARGE_VALUE);
+
+		CHECK_FOR_INTERRUPTS();
+		out->len += hex_encode(from, part, out->data + out->len);
+		from += part;
+		len -= part;
+	}
+	out->data[out->len] = '\0';
+	if (DatumGetPointer(value) != (Pointer) bytes)
+		pfree(bytes);
+}
+
+/*
+ * Appends the text of a value that is not null: as the inside of a JSON
+ * string, or as it is.
+ */
+static void
+append_text(StringInfo out, Wal2KafkaEncoder *encoder, const char *text,
+			int len, bool json)
+{
+	const char *utf8;
+
+	encoder->size = len;
+	if (unlikely(len > LARGE_VALUE))
+	{
+		if (!has_room(encoder, out, least_utf8(encoder, len)))
+			return;
+		enlargeStringInfo(out, least_utf8(encoder, len));
+	}
+	if (json)
+	{
+		if (!wal2kafka_json_escape_within(out, text, len, encoder->charset,
+										  encoder->limit))
+			encoder->overflow = true;
+		return;
+	}
+	utf8 = wal2kafka_utf8(text, &len, encoder->charset);
+	if (has_room(encoder, out, len))
+		appendBinaryStringInfo(out, utf8, len);
+	if (utf8 != text)
+		pfree(unconstify(char *, utf8));
+}
+
+/* A varlena that is the text: its size is known before it is fetched. */
+static pg_noinline void
+append_stored_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value,
+				   bool json)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	struct varlena *whole = stored;
+
+	if (unlikely(VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored)))
+	{
+		encoder->size = raw_size(value);
+		if (!has_room(encoder, out, least_utf8(encoder, encoder->size)))
+			return;
+		whole = PG_DETOAST_DATUM_PACKED(value);
+	}
+	append_text(out, encoder, VARDATA_ANY(whole), text_length(whole), json);
+	if (unlikely(whole != stored))
+		pfree(whole);
+}
+
+/* NULL: the function raised an error, which the encoder may note. */
+static char *
+output_text(Wal2KafkaEncoder *encoder, Wal2KafkaColumn *column, Datum value,
+			bool large)
+{
+	Wal2KafkaIsolate isolate = encoder->isolate;
+	char	   *text;
+	int			sqlstate;
+
+	if (likely(isolate == ISOLATE_NONE ||
+			   (isolate == ISOLATE_FOREIGN && !column->is_foreign && !large)))
+		return OutputFunctionCall(&column->function, value);
+
+	text = wal2kafka_output_isolated(&column->function, value, &sqlstate);
+	if (text == NULL)
+	{
+		encoder->failed = lappend(encoder->failed, column);
+		encoder->sqlstate = sqlstate;
+	}
+	return text;
+}
+
+/*
+ * By the type's output function.  Text of the server's own types is at least
+ * a part of what is stored (a bit string eight times as much): what cannot fit
+ * is not even made.
+ */
+static void
+append_output(StringInfo out, Wal2KafkaEncoder *encoder,
+			  Wal2KafkaColumn *column, Datum value, bool json)
+{
+	bool		large = column->is_varlena && raw_size(value) > LARGE_VALUE;
+	char	   *text;
+	Size		len;
+
+	if (unlikely(large))
+	{
+		encoder->size = raw_size(value);
+		if (!column->is_foreign &&
+			!has_room(encoder, out, encoder->size / LEAST_TEXT))
+			return;
+	}
+	text = output_text(encoder, column, value, large);
+	if (text == NULL)
+		return;
+	len = strlen(text);
+	if (column->output == OUTPUT_FUNCTION || unlikely(len > LARGE_VALUE))
+		append_text(out, encoder, text, len, json);
+	else
+	{
+		encoder->size = len;
+		appendBinaryStringInfo(out, text, len);
+	}
+	if (unlikely(len > LARGE_VALUE))
+		pfree(text);
+}
+
+/* Whether the value lies there as it is, and needs no thought. */
+static inline bool
+is_short(Datum value)
+{
+	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	return VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored);
+}
+
+static inline void
+append_short_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value)
+{
+	const void *stored = DatumGetPointer(value);
+
+	encoder->size = text_length(stored);
+	(void) wal2kafka_json_escape_within(out, VARDATA_ANY(stored),
+										encoder->size, encoder->charset,
+										encoder->limit);
+}
+
+void
+wal2kafka_encoder_append(StringInfo out, Wal2KafkaEncoder *encoder,
+						 Wal2KafkaColumn *column, Datum value, bool json)
+{
+	encoder->column = column->name;
+	switch (column->output)
+	{
+		case OUTPUT_BOOL:
+			appendStringInfoCharMacro(out, DatumGetBool(value) ? 't' : 'f');
+			break;
+		case OUTPUT_INT2:
+		case OUTPUT_INT4:
+		case OUTPUT_INT8:
+			append_integer(out, column, value);
+			break;
+		case OUTPUT_TEXT:
+			if (likely(json && is_short(value)))
+				append_short_text(out, encoder, value);
+			else
+				append_stored_text(out, encoder, value, json);
+			break;
+		case OUTPUT_BYTEA:
+			append_bytea(out, encoder, value, json);
+			break;
+		case OUTPUT_PLAIN:
+		case OUTPUT_FUNCTION:
+			append_output(out, encoder, column, value, json);
+			break;
+	}
+	encoder->column = NULL;
+}
