@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -18,8 +17,7 @@
 #include "isolate.h"
 #include "partition.h"
 #include "relation.h"
-#include "route.h"
-#include "topicname.h"
+#include "relation_route.h"
 
 typedef struct OutputClass
 {
@@ -90,18 +88,7 @@ json_quoted(const char *text, Wal2KafkaCharset charset)
 	return trimmed(&out);
 }
 
-/* The entry's column of that name, or -1. */
-static int
-column_find(const Wal2KafkaRelation *entry, const char *name)
-{
-	for (int i = 0; i < entry->ncolumns; i++)
-	{
-		if (strcmp(entry->columns[i].name, name) == 0)
-			return i;
-	}
-	return -1;
-}
-
+/* The entry's column of that number, or -1. */
 static int
 column_find_attno(const Wal2KafkaRelation *entry, AttrNumber attno)
 {
@@ -231,110 +218,6 @@ identity_build(Wal2KafkaRelation *entry, Relation relation)
 		entry->identity = IDENTITY_KEY;
 }
 
-/*
- * What is being decoded sees the identity and the label of its own time, so
- * neither can be mended for it afterwards: only the config reaches back.
- */
-static void
-key_refuse(const Wal2KafkaRelation *entry, const char *column,
-		   const char *reason)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-			 errmsg("column \"%s\" cannot be in the Kafka key of table \"%s.%s\"",
-					column, entry->schema, entry->table),
-			 errdetail("%s", reason),
-			 errhint("For what is in the log already give the table another key in the shipper's configuration, with [route %s]. For what is to come use ALTER TABLE %s REPLICA IDENTITY FULL, or change the route.",
-					 quote_qualified_identifier(entry->schema, entry->table),
-					 quote_qualified_identifier(entry->schema, entry->table))));
-}
-
-/* The key of a route must be in every OLD that is logged. */
-static void
-key_of_route(Wal2KafkaRelation *entry, List *names)
-{
-	ListCell   *lc;
-
-	entry->key_columns = palloc(sizeof(int) * list_length(names));
-	foreach(lc, names)
-	{
-		const char *name = lfirst(lc);
-		int			column = column_find(entry, name);
-
-		if (column < 0)
-			key_refuse(entry, name, "The column does not exist or is not published.");
-		if ((entry->actions.update || entry->actions.delete) &&
-			entry->identity != IDENTITY_FULL &&
-			!entry->columns[column].in_identity)
-			key_refuse(entry, name, "The column is not part of the replica identity, so a delete could not find its partition.");
-		entry->key_columns[entry->nkey++] = column;
-	}
-}
-
-/* A config route of the table itself, else of its nearest ancestor. */
-static const Wal2KafkaConfigRoute *
-config_route(const Wal2KafkaRelation *entry, Relation published,
-			 const List *routes)
-{
-	const Wal2KafkaConfigRoute *route;
-	ListCell   *lc;
-
-	route = wal2kafka_routes_find(routes, entry->schema, entry->table);
-	if (route || routes == NIL || !published->rd_rel->relispartition)
-		return route;
-
-	foreach(lc, get_partition_ancestors(RelationGetRelid(published)))
-	{
-		Oid			ancestor = lfirst_oid(lc);
-		char	   *schema = get_namespace_name(get_rel_namespace(ancestor));
-		char	   *table = get_rel_name(ancestor);
-
-		if (schema == NULL || table == NULL)
-			elog(ERROR, "cache lookup failed for relation %u", ancestor);
-		route = wal2kafka_routes_find(routes, schema, table);
-		if (route)
-			return route;
-	}
-	return NULL;
-}
-
-static void
-route_build(Wal2KafkaRelation *entry, Relation relation, Relation published,
-			const Wal2KafkaOptions *options)
-{
-	const Wal2KafkaConfigRoute *config;
-	Wal2KafkaRoute route = {0};
-	char		topic[TOPIC_NAME_MAX + 1];
-
-	/* a label that the config replaces whole need not even make sense */
-	config = config_route(entry, published, options->route_list);
-	if (config == NULL || config->topic == NULL || config->key == NIL)
-		wal2kafka_route_read(RelationGetRelid(published),
-							 published == relation, &route);
-
-	if (config && config->topic)
-		route.topic = config->topic;
-	if (config && config->key != NIL)
-		route.key = config->key;
-
-	if (route.topic == NULL)
-	{
-		topic_name_default(topic, options->topic_prefix,
-						   wal2kafka_utf8_name(entry->schema),
-						   wal2kafka_utf8_name(entry->table));
-		route.topic = topic;
-	}
-	entry->topic = pstrdup(route.topic);
-
-	if (route.key != NIL)
-		key_of_route(entry, route.key);
-	else
-	{
-		entry->nkey = entry->nidentity;
-		entry->key_columns = entry->identity_columns;
-	}
-}
-
 /* [2,0]: where the identity's columns are among the ones a record holds. */
 static void
 shape_key(StringInfo out, const Wal2KafkaRelation *entry, bool key_only)
@@ -432,7 +315,7 @@ wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 	identity_build(entry, relation);
 	entry->filter = wal2kafka_filter_build(relation, published,
 										   entry->actions.publications);
-	route_build(entry, relation, published, options);
+	wal2kafka_relation_route(entry, relation, published, options);
 	/* without columns an OLD would be empty, and match every row of a copy */
 	if (entry->ncolumns == 0)
 		entry->actions.update = entry->actions.delete = false;
