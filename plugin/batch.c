@@ -12,22 +12,17 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
-#include "access/xlogrecovery.h"
 #include "access/xlogutils.h"
 #include "replication/slot.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "batch.h"
-#include "compat.h"
 #include "topicname.h"
 
 #define FRAME_SIZE			(64 * 1024) /* sent when it holds that much */
 #define BUFFER_KEPT			(1024 * 1024)	/* given back when larger */
-#define HOLD_MS				2
 #define LONG_TRANSACTION	1000	/* changes */
-#define PROGRESS_MS			1000
 
 typedef struct TopicEntry
 {
@@ -38,9 +33,6 @@ typedef struct TopicEntry
 	uint64		table_announced;
 	int			place;			/* in that frame */
 } TopicEntry;
-
-static int	page_read_or_flush(XLogReaderState *reader, XLogRecPtr page,
-							   int wanted, XLogRecPtr record, char *buffer);
 
 void
 wal2kafka_buffer_empty(StringInfo buffer)
@@ -81,7 +73,7 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->alone = sql;
 	batch->fingerprint = options->fingerprint;
 	batch->safe = MyReplicationSlot->data.confirmed_flush;
-	/* nothing was told yet: a client of an idle slot has this to confirm too */
+	/* nothing was told yet: an idle slot's client has this to confirm too */
 	batch->sent_safe = InvalidXLogRecPtr;
 
 	ctl.keysize = TOPIC_NAME_MAX + 1;
@@ -90,30 +82,11 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->topics = hash_create("wal2kafka topics", 128, &ctl,
 								HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	frame_start(batch);
-
-	if (!sql)
-	{
-		batch->page_read = ctx->reader->routine.page_read;
-		ctx->reader->routine.page_read = page_read_or_flush;
-	}
 }
 
-static inline bool
-anything_held(const Wal2KafkaBatch *batch)
-{
-	return batch->buffer.len > WIRE_HEADER_SIZE;
-}
-
-static inline bool
-held_too_long(const Wal2KafkaBatch *batch)
-{
-	return anything_held(batch) &&
-		TimestampDifferenceExceeds(batch->oldest, GetCurrentTimestamp(),
-								   HOLD_MS);
-}
-
-static void
-frame_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx, bool cut)
+void
+wal2kafka_batch_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
+					 bool cut)
 {
 	char	   *header = batch->buffer.data;
 	bool		first = batch->serial == 1;
@@ -147,7 +120,7 @@ entry_start(Wal2KafkaBatch *batch, enum wire_kind kind, uint8 flags,
 	StringInfo	buffer = &batch->buffer;
 	char	   *entry;
 
-	if (!anything_held(batch))
+	if (!wal2kafka_batch_holds(batch))
 		batch->oldest = GetCurrentTimestamp();
 
 	enlargeStringInfo(buffer, WIRE_ENTRY_SIZE + len);
@@ -336,7 +309,7 @@ wal2kafka_batch_record_end(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->records++;
 
 	if (batch->buffer.len >= FRAME_SIZE)
-		frame_send(batch, ctx, true);
+		wal2kafka_batch_send(batch, ctx, true);
 }
 
 /*
@@ -375,7 +348,7 @@ wal2kafka_batch_notice(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 
 	/* a transaction may have any number of them, and no record */
 	if (batch->buffer.len >= FRAME_SIZE)
-		frame_send(batch, ctx, true);
+		wal2kafka_batch_send(batch, ctx, true);
 }
 
 /* ---- when to send ---- */
@@ -386,22 +359,22 @@ wal2kafka_batch_begin(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 {
 	batch->txn_announced = false;
 	/* what is held must not wait until this transaction is through */
-	if (changes > LONG_TRANSACTION && anything_held(batch))
-		frame_send(batch, ctx, false);
+	if (changes > LONG_TRANSACTION && wal2kafka_batch_holds(batch))
+		wal2kafka_batch_send(batch, ctx, false);
 }
 
 void
 wal2kafka_batch_flush(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
 {
-	if (anything_held(batch))
-		frame_send(batch, ctx, true);
+	if (wal2kafka_batch_holds(batch))
+		wal2kafka_batch_send(batch, ctx, true);
 }
 
 void
 wal2kafka_batch_check_age(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
 {
-	if (batch->hold && held_too_long(batch))
-		frame_send(batch, ctx, true);
+	if (batch->hold && wal2kafka_batch_is_old(batch))
+		wal2kafka_batch_send(batch, ctx, true);
 }
 
 void
@@ -409,69 +382,6 @@ wal2kafka_batch_commit(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 					   XLogRecPtr end_lsn)
 {
 	batch->safe = Max(batch->safe, end_lsn);
-	if (!batch->hold && anything_held(batch))
-		frame_send(batch, ctx, false);
-}
-
-static Wal2KafkaBatch *
-reader_batch(XLogReaderState *reader)
-{
-	LogicalDecodingContext *ctx = reader->private_data;
-
-	/* the batch is the first member of the plugin's state */
-	return (Wal2KafkaBatch *) ctx->output_plugin_private;
-}
-
-/* Outside the callbacks the server does not expect writes: say otherwise. */
-static void
-frame_send_from_reader(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx)
-{
-	bool		accept_writes = ctx->accept_writes;
-	XLogRecPtr	write_location = ctx->write_location;
-
-	ctx->accept_writes = true;
-	ctx->write_location = batch->safe;
-	frame_send(batch, ctx, false);
-	ctx->accept_writes = accept_writes;
-	ctx->write_location = write_location;
-}
-
-/* Whether reading up to there would wait; asks the server as little as it can. */
-static bool
-would_wait(Wal2KafkaBatch *batch, XLogRecPtr need)
-{
-	if (need <= batch->flushed)
-		return false;
-
-	batch->flushed = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) :
-		GetFlushRecPtr(NULL);
-	return need > batch->flushed || SLOT_WAITS_FOR_STANDBY();
-}
-
-/*
- * In front of the walsender's own page_read (WalSndWaitForWal is in it).  All
- * records that end at or before EndRecPtr have been decoded, so it is safe
- * once everything held is sent.  No catalog access here: there is no
- * transaction.
- */
-static int
-page_read_or_flush(XLogReaderState *reader, XLogRecPtr page, int wanted,
-				   XLogRecPtr record, char *buffer)
-{
-	LogicalDecodingContext *ctx = reader->private_data;
-	Wal2KafkaBatch *batch = reader_batch(reader);
-	bool		progress = reader->EndRecPtr > batch->sent_safe;
-	bool		send;
-
-	send = would_wait(batch, page + wanted) || held_too_long(batch);
-	if (!send && progress && !anything_held(batch))
-		send = TimestampDifferenceExceeds(batch->last_sent,
-										  GetCurrentTimestamp(), PROGRESS_MS);
-
-	if (send && (progress || anything_held(batch)))
-	{
-		batch->safe = Max(batch->safe, reader->EndRecPtr);
-		frame_send_from_reader(batch, ctx);
-	}
-	return batch->page_read(reader, page, wanted, record, buffer);
+	if (!batch->hold && wal2kafka_batch_holds(batch))
+		wal2kafka_batch_send(batch, ctx, false);
 }

@@ -7,6 +7,7 @@
 
 #include "access/xlogreader.h"
 #include "replication/logical.h"
+#include "utils/timestamp.h"
 
 #include "record.h"
 #include "wire.h"
@@ -33,6 +34,8 @@ typedef struct Wal2KafkaBatch
 	XLogRecPtr	sent_safe;		/* what the last frame said */
 	TimestampTz oldest;			/* when the frame got its first entry */
 	TimestampTz last_sent;
+
+	/* of pageread.c */
 	XLogRecPtr	flushed;		/* WAL known to be flushed */
 	XLogPageReadCB page_read;	/* the reader's own */
 
@@ -41,10 +44,27 @@ typedef struct Wal2KafkaBatch
 	uint32		last_table_id;
 } Wal2KafkaBatch;
 
+#define BATCH_HOLD_MS	2
+
+/* Whether the frame being filled has an entry. */
+static inline bool
+wal2kafka_batch_holds(const Wal2KafkaBatch *batch)
+{
+	return batch->buffer.len > WIRE_HEADER_SIZE;
+}
+
+/* Whether what it holds has waited long enough. */
+static inline bool
+wal2kafka_batch_is_old(const Wal2KafkaBatch *batch)
+{
+	return wal2kafka_batch_holds(batch) &&
+		TimestampDifferenceExceeds(batch->oldest, GetCurrentTimestamp(),
+								   BATCH_HOLD_MS);
+}
+
 /*
- * Prepares for frames.  In a walsender it also puts itself in front of the
- * reader's page_read, which is the only place that knows when the server is
- * about to wait.  Memory is CurrentMemoryContext's, for the whole session.
+ * Prepares for frames.  Memory is CurrentMemoryContext's, for the whole
+ * session.
  */
 extern void wal2kafka_batch_init(Wal2KafkaBatch *batch,
 								 LogicalDecodingContext *ctx,
@@ -83,6 +103,13 @@ extern void wal2kafka_batch_notice(Wal2KafkaBatch *batch,
 								   enum wire_notice code,
 								   Wal2KafkaRelation *relation,
 								   XLogRecPtr lsn);
+
+/*
+ * Sends the frame, also one without an entry, which tells "safe" alone; "cut"
+ * says that it ends inside a transaction.
+ */
+extern void wal2kafka_batch_send(Wal2KafkaBatch *batch,
+								 LogicalDecodingContext *ctx, bool cut);
 
 /* Sends what is held; to be called before an ERROR, which is the end. */
 extern void wal2kafka_batch_flush(Wal2KafkaBatch *batch,

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "label.h"
 #include "message.h"
+#include "pageread.h"
 #include "session.h"
 
 #define PROGRESS_CHANGES	100 /* as pgoutput.c before PostgreSQL 16 */
@@ -113,6 +114,7 @@ wal2kafka_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output,
 	{
 		output->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
 		wal2kafka_batch_init(&state->batch, ctx, &state->options);
+		wal2kafka_pageread_begin(&state->batch, ctx);
 	}
 	MemoryContextSwitchTo(caller);
 }
