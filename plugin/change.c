@@ -101,7 +101,8 @@ key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 
 	for (int k = 0; k < relation->nkey && same; k++)
 	{
-		const Wal2KafkaColumn *column = &relation->columns[relation->key_columns[k]];
+		const Wal2KafkaColumn *column =
+			&relation->columns[relation->key_columns[k]];
 		int			i = column->attno - 1;
 
 		same = state->old_row.nulls[i] == state->new_row.nulls[i] &&
@@ -314,7 +315,9 @@ wal2kafka_truncate_send(Wal2KafkaState *state, Relation relation,
 		.restart_identity = change->data.truncate.restart_seqs,
 	};
 
-	/* published as its root, a partition's truncate says nothing of the root */
+	/*
+	 * published as its root, a partition's truncate says nothing of the root
+	 */
 	if (!entry->actions.truncate ||
 		entry->actions.publish_as != RelationGetRelid(relation))
 		return;

@@ -112,9 +112,10 @@ LOG_MESSAGE(const char *prefix, const char *content, Size size,
 #define RELATION_PUBLICATIONS(relid) GetRelationIncludedPublications(relid)
 #define PUBLICATION_IS_FOR_ALL(pub, relid, ancestors) \
 	((pub)->alltables && \
-	 !list_member_oid(GetRelationExcludedPublications((ancestors) != NIL ? \
-													  llast_oid(ancestors) : (relid)), \
-					  (pub)->oid))
+	 !list_member_oid( \
+		 GetRelationExcludedPublications((ancestors) != NIL ? \
+										 llast_oid(ancestors) : (relid)), \
+		 (pub)->oid))
 #else
 #define RELATION_PUBLICATIONS(relid) GetRelationPublications(relid)
 #define PUBLICATION_IS_FOR_ALL(pub, relid, ancestors) ((pub)->alltables)

@@ -77,9 +77,11 @@ emit(FunctionCallInfo fcinfo, bool is_text)
 		struct varlena *value = PG_GETARG_VARLENA_PP(2);
 
 		if (is_text)
-			append_text(&content, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+			append_text(&content, VARDATA_ANY(value),
+						VARSIZE_ANY_EXHDR(value));
 		else
-			append_bytes(&content, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+			append_bytes(&content, VARDATA_ANY(value),
+						 VARSIZE_ANY_EXHDR(value));
 	}
 
 	lsn = LOG_MESSAGE(MESSAGE_PREFIX, content.data, content.len,

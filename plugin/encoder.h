@@ -17,7 +17,7 @@
 typedef enum Wal2KafkaIsolate
 {
 	ISOLATE_NONE,
-	ISOLATE_FOREIGN,			/* code that is not the server's; large values */
+	ISOLATE_FOREIGN,			/* code not the server's, and large values */
 	ISOLATE_ALL,
 } Wal2KafkaIsolate;
 

@@ -47,6 +47,7 @@ struct Wal2KafkaFilter
 static char *
 filter_read(const Publication *publication, Relation published)
 {
+	Oid			schema = RelationGetNamespace(published);
 	char	   *nodes = NULL;
 	HeapTuple	tuple;
 	Datum		value;
@@ -54,7 +55,7 @@ filter_read(const Publication *publication, Relation published)
 
 	if (publication->alltables ||
 		SearchSysCacheExists2(PUBLICATIONNAMESPACEMAP,
-							  ObjectIdGetDatum(RelationGetNamespace(published)),
+							  ObjectIdGetDatum(schema),
 							  ObjectIdGetDatum(publication->oid)))
 		return NULL;
 
@@ -122,7 +123,8 @@ columns_prepare(Wal2KafkaFilter *filter, Relation relation,
 	TupleDesc	desc = RelationGetDescr(published);
 	int			member = -1;
 
-	filter->columns = palloc(sizeof(FilterColumn) * (bms_num_members(used) + 1));
+	filter->columns = palloc(sizeof(FilterColumn) *
+							 (bms_num_members(used) + 1));
 	while ((member = bms_next_member(used, member)) >= 0)
 	{
 		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;

@@ -189,11 +189,13 @@ check_identity(Relation relation, List *key)
 		ListCell   *column;
 
 		foreach(column, key)
+		{
+			char	   *name = get_attname(RelationGetRelid(relation),
+										   lfirst_int(column), false);
+
 			leaf_key = lappend_int(leaf_key,
-								   get_attnum(RelationGetRelid(leaf),
-											  get_attname(RelationGetRelid(relation),
-														  lfirst_int(column),
-														  false)));
+								   get_attnum(RelationGetRelid(leaf), name));
+		}
 		if (leaf->rd_rel->relkind == RELKIND_RELATION)
 			check_leaf_identity(leaf, leaf_key);
 		table_close(leaf, NoLock);
@@ -211,7 +213,8 @@ check_leaf_identity(Relation relation, List *key)
 	identity = identity_columns(relation);
 	foreach(cell, key)
 	{
-		char	   *schema = get_namespace_name(RelationGetNamespace(relation));
+		Oid			namespace = RelationGetNamespace(relation);
+		char	   *schema = get_namespace_name(namespace);
 		char	   *table = RelationGetRelationName(relation);
 
 		if (bms_is_member(lfirst_int(cell), identity))

@@ -183,8 +183,9 @@ escape_ascii(StringInfo out, const char *text, int len, Size limit)
 
 /*
  * What cannot be converted must not stop the stream.  Each byte is taken for
- * the LATIN1 character of its number, so that values which differ in such bytes
- * alone go on to differ; only one that holds that very character is like it.
+ * the LATIN1 character of its number, so that values which differ in such
+ * bytes alone go on to differ; only one that holds that very character is like
+ * it.
  */
 static void
 append_latin1(StringInfo out, const char *text, int len)
@@ -222,7 +223,8 @@ mend_utf8(const char *text, int *len)
 		int			l = pg_utf_mblen((const unsigned char *) text);
 
 		CHECK_FOR_INTERRUPTS();
-		if (l <= end - text && pg_utf8_islegal((const unsigned char *) text, l))
+		if (l <= end - text &&
+			pg_utf8_islegal((const unsigned char *) text, l))
 			appendBinaryStringInfo(&out, text, l);
 		else
 		{
@@ -256,16 +258,18 @@ conversion_to_utf8(void)
 static int
 convert_piece(StringInfo out, Oid function, const char *text, int len)
 {
+	unsigned char *to;
 	int			room;
 	int			done;
 
 	len = Min(len, PIECE);
 	room = len * MAX_CONVERSION_GROWTH + 1;
 	enlargeStringInfo(out, room + MAX_CONVERSION_GROWTH);
+	to = (unsigned char *) out->data + out->len;
 	done = pg_do_encoding_conversion_buf(function, GetDatabaseEncoding(),
 										 PG_UTF8, (unsigned char *) text, len,
-										 (unsigned char *) out->data + out->len,
-										 room + MAX_CONVERSION_GROWTH, true);
+										 to, room + MAX_CONVERSION_GROWTH,
+										 true);
 	out->len += strlen(out->data + out->len);
 	return done;
 }

@@ -1,8 +1,8 @@
 /*
  * label.c
  *		The label provider: what is accepted, and on what; and the event
- *		trigger that makes plain SECURITY LABEL work and keeps labels from being
- *		orphaned.
+ *		trigger that makes plain SECURITY LABEL work and keeps labels from
+ *		being orphaned.
  *
  * The library is loaded into ordinary sessions to check labels, so nothing
  * here depends on logical decoding.  The rules may grow laxer in later

@@ -105,7 +105,7 @@ message_parse(struct message *message, const char *data, size_t len)
 	memcpy(message->topic, data, topic_len);
 	message->topic[topic_len] = '\0';
 	message->key = (struct view) {data + topic_len, key_len};
-	message->headers = (struct view) {message->key.data + key_len, headers_len};
+	message->headers = (struct view) {data + topic_len + key_len, headers_len};
 	message->value = (struct view) {message->headers.data + headers_len, left};
 	return strlen(message->topic) == topic_len &&
 		topic_name_is_legal(message->topic) &&

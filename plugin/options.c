@@ -47,16 +47,21 @@ static const char *const key_change_values[] = {"split", "update", NULL};
 static const char *const partitioner_values[] = {"murmur2", "crc32", NULL};
 static const char *const generated_values[] = {"none", "stored", NULL};
 static const char *const fields_values[] = {"all", "none", NULL};
-static const char *const missing_publication_values[] = {"error", "skip", NULL};
+static const char *const missing_publication_values[] = {
+	"error", "skip", NULL
+};
 static const char *const on_error_values[] = {"halt", "stub", NULL};
 static const char *const flush_values[] = {"batch", "commit", NULL};
 static const char *const origin_values[] = {"any", "none", NULL};
 
-#define STRING(name) {#name, OPTION_STRING, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
-#define NAMES(name) {#name, OPTION_STRING, offsetof(Wal2KafkaOptions, name), false, 0, 0, NULL}
-#define BOOL(name) {#name, OPTION_BOOL, offsetof(Wal2KafkaOptions, name), true, 0, 0, NULL}
-#define INT(name, min, max) {#name, OPTION_INT, offsetof(Wal2KafkaOptions, name), false, min, max, NULL}
-#define ENUM(name, changes) {#name, OPTION_ENUM, offsetof(Wal2KafkaOptions, name), changes, 0, 0, name##_values}
+#define AT(name) offsetof(Wal2KafkaOptions, name)
+#define STRING(name) {#name, OPTION_STRING, AT(name), true, 0, 0, NULL}
+#define NAMES(name) {#name, OPTION_STRING, AT(name), false, 0, 0, NULL}
+#define BOOL(name) {#name, OPTION_BOOL, AT(name), true, 0, 0, NULL}
+#define INT(name, min, max) \
+	{#name, OPTION_INT, AT(name), false, min, max, NULL}
+#define ENUM(name, changes) \
+	{#name, OPTION_ENUM, AT(name), changes, 0, 0, name##_values}
 
 static const Option option_table[] = {
 	INT(proto_version, 1, INT_MAX),

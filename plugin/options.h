@@ -63,7 +63,7 @@ typedef enum Wal2KafkaOnError
 	ON_ERROR_STUB,
 } Wal2KafkaOnError;
 
-/* Of key and value: twice that, in the buffer that grows, the server allows. */
+/* Of key and value; the server allows the buffer that grows twice that. */
 #define RECORD_SIZE_MAX	(MaxAllocSize / 2)
 
 typedef struct Wal2KafkaOptions

@@ -119,8 +119,8 @@ slot_is_active(Name slot)
 						NameStr(*slot)),
 				 plugin ? errdetail("Its output plugin is \"%s\".", plugin) :
 				 errdetail("It is a physical slot.")));
-	return strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
-				  "true") == 0;
+	return strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+							   1), "true") == 0;
 }
 
 /*
@@ -161,6 +161,10 @@ static bool
 peek_frames(Name slot, int32 limit, ArrayType *options, int32 max,
 			ReturnSetInfo *result)
 {
+	static const char peek[] =
+	"SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("
+	"$1, NULL, $2, VARIADIC"
+	" ARRAY['proto_version', '1'] OPERATOR(pg_catalog.||) $3)";
 	Oid			types[] = {NAMEOID, INT4OID, TEXTARRAYOID};
 	Datum		values[] = {
 		NameGetDatum(slot), Int32GetDatum(limit), PointerGetDatum(options)
@@ -169,12 +173,8 @@ peek_frames(Name slot, int32 limit, ArrayType *options, int32 max,
 	int64		records = 0;
 	Portal		portal;
 
-	portal = SPI_cursor_open_with_args(NULL,
-									   "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("
-									   "$1, NULL, $2, VARIADIC"
-									   " ARRAY['proto_version', '1'] OPERATOR(pg_catalog.||) $3)",
-									   lengthof(values), types, values, NULL,
-									   false, 0);
+	portal = SPI_cursor_open_with_args(NULL, peek, lengthof(values), types,
+									   values, NULL, false, 0);
 	do
 	{
 		SPI_freetuptable(SPI_tuptable);

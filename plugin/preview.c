@@ -120,7 +120,8 @@ open_rows(Relation relation, int32 max)
 {
 	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
 	char	   *table = RelationGetRelationName(relation);
-	bool		partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	bool		partitioned =
+		relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(max)};
 	char	   *query;
@@ -205,8 +206,11 @@ make_origin(Preview *preview, Oid relid, TupleDesc query)
 	/* by name: a partition may have its columns in another order */
 	origin->attnums = palloc(sizeof(AttrNumber) * query->natts);
 	for (i = 1; i < query->natts; i++)
-		origin->attnums[i] = get_attnum(relid,
-										NameStr(TupleDescAttr(query, i)->attname));
+	{
+		Form_pg_attribute att = TupleDescAttr(query, i);
+
+		origin->attnums[i] = get_attnum(relid, NameStr(att->attname));
+	}
 	table_close(relation, NoLock);
 	preview->origins = lappend(preview->origins, origin);
 	return origin;

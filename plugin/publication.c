@@ -67,14 +67,15 @@ publication_holds(Publication *publication, Relation relation,
 	}
 	else
 	{
+		Oid			schema = RelationGetNamespace(relation);
+
 		if (ancestors != NIL)
 			ancestor = GetTopMostAncestorInPublication(publication->oid,
 													   ancestors,
 													   &ancestor_level);
 		holds = OidIsValid(ancestor) ||
 			list_member_oid(RELATION_PUBLICATIONS(relid), publication->oid) ||
-			list_member_oid(GetSchemaPublications(RelationGetNamespace(relation)),
-							publication->oid);
+			list_member_oid(GetSchemaPublications(schema), publication->oid);
 	}
 
 	if (holds && publication->pubviaroot && OidIsValid(ancestor))
@@ -136,7 +137,7 @@ wal2kafka_membership(Relation relation, const Wal2KafkaOptions *options,
 
 	memset(membership, 0, sizeof(*membership));
 	membership->publish_as = RelationGetRelid(relation);
-	/* FOR ALL TABLES and FOR TABLES IN SCHEMA do not mean materialized views */
+	/* FOR ALL TABLES and TABLES IN SCHEMA do not mean materialized views */
 	if (!is_publishable_relation(relation))
 		return;
 

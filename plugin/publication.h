@@ -36,8 +36,9 @@ extern void wal2kafka_membership(Relation relation,
  * Attribute numbers of the columns that are published of publish_as, which
  * "published" is.  ERROR when publications do not agree on them.
  */
-extern Bitmapset *wal2kafka_membership_columns(const Wal2KafkaMembership *membership,
-											   Relation published,
-											   const Wal2KafkaOptions *options);
+extern Bitmapset *
+wal2kafka_membership_columns(const Wal2KafkaMembership *membership,
+							 Relation published,
+							 const Wal2KafkaOptions *options);
 
 #endif							/* PUBLICATION_H */

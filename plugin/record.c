@@ -267,7 +267,8 @@ append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
 	if (record->key_change)
 		append_literal(out, KEY_CHANGE_FIELD);
 	if (record->op == OP_TRUNCATE)
-		appendStringInfo(out, ",\"truncate\":{\"cascade\":%s,\"restart_identity\":%s}",
+		appendStringInfo(out, ",\"truncate\":{\"cascade\":%s,"
+						 "\"restart_identity\":%s}",
 						 record->cascade ? "true" : "false",
 						 record->restart_identity ? "true" : "false");
 	if (options->include_xid)

@@ -57,9 +57,12 @@ register_callbacks(void)
 		return;
 	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_catalog_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(PUBLICATIONOID, on_catalog_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, on_catalog_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(PUBLICATIONNAMESPACEMAP, on_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONOID, on_catalog_change,
+								  (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, on_catalog_change,
+								  (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONNAMESPACEMAP, on_catalog_change,
+								  (Datum) 0);
 	registered = true;
 }
 

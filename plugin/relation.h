@@ -26,7 +26,7 @@ typedef enum Wal2KafkaOutput
 	OUTPUT_INT8,
 	OUTPUT_TEXT,				/* the varlena is the text */
 	OUTPUT_BYTEA,
-	OUTPUT_PLAIN,				/* output function; text that needs no escape */
+	OUTPUT_PLAIN,				/* output function; text needs no escape */
 	OUTPUT_FUNCTION,			/* output function; any text */
 } Wal2KafkaOutput;
 
@@ -45,7 +45,7 @@ typedef struct Wal2KafkaColumn
 								 * not count */
 	bool		in_key;			/* in "key" of a record: they do */
 	bool		is_varlena;
-	bool		is_foreign;		/* code that is not the server's makes its text */
+	bool		is_foreign;		/* code not the server's makes its text */
 	Wal2KafkaOutput output;
 	FmgrInfo	function;		/* for OUTPUT_PLAIN and OUTPUT_FUNCTION */
 	char	   *name;
@@ -139,8 +139,8 @@ extern void wal2kafka_relation_fill(Wal2KafkaRelation *entry,
  * Builds an entry outside the cache, in CurrentMemoryContext, under whatever
  * snapshot catalog scans use now: for functions that show records.
  */
-extern Wal2KafkaRelation *wal2kafka_relation_build(Relation relation,
-												   const Wal2KafkaOptions *options,
-												   Wal2KafkaCharset charset);
+extern Wal2KafkaRelation *
+wal2kafka_relation_build(Relation relation, const Wal2KafkaOptions *options,
+						 Wal2KafkaCharset charset);
 
 #endif							/* RELATION_H */

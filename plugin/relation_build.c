@@ -184,6 +184,7 @@ identity_build(Wal2KafkaRelation *entry, Relation relation)
 	bool		full = relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
 	Oid			index_oid = identity_index(relation);
 	Relation	index;
+	int			natts;
 
 	entry->identity = full ? IDENTITY_FULL : IDENTITY_NONE;
 	if (!OidIsValid(index_oid))
@@ -192,11 +193,12 @@ identity_build(Wal2KafkaRelation *entry, Relation relation)
 	index = RelationIdGetRelation(index_oid);
 	if (!RelationIsValid(index))
 		elog(ERROR, "could not open index %u", index_oid);
-	entry->identity_columns = palloc(sizeof(int) * index->rd_index->indnkeyatts);
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	natts = index->rd_index->indnkeyatts;
+	entry->identity_columns = palloc(sizeof(int) * natts);
+	for (int i = 0; i < natts; i++)
 	{
-		int			column = column_find_attno(entry,
-											   index->rd_index->indkey.values[i]);
+		AttrNumber	attno = index->rd_index->indkey.values[i];
+		int			column = column_find_attno(entry, attno);
 
 		/* half a key would match rows of others: then there is none */
 		if (column < 0)

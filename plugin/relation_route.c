@@ -32,14 +32,16 @@ static void
 key_refuse(const Wal2KafkaRelation *entry, const char *column,
 		   const char *reason)
 {
+	const char *shown = quote_qualified_identifier(entry->schema,
+												   entry->table);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 			 errmsg("column \"%s\" cannot be in the Kafka key of table \"%s.%s\"",
 					column, entry->schema, entry->table),
 			 errdetail("%s", reason),
 			 errhint("For what is in the log already give the table another key in the shipper's configuration, with [route %s]. For what is to come use ALTER TABLE %s REPLICA IDENTITY FULL, or change the route.",
-					 quote_qualified_identifier(entry->schema, entry->table),
-					 quote_qualified_identifier(entry->schema, entry->table))));
+					 shown, shown)));
 }
 
 /* The key of a route must be in every OLD that is logged. */

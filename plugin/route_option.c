@@ -142,7 +142,8 @@ parse_names(char *word, char separator, const char *piece)
 	List	   *names = NIL;
 
 	while (word != NULL)
-		names = lappend(names, parse_name(next_part(&word, separators), piece));
+		names = lappend(names,
+						parse_name(next_part(&word, separators), piece));
 	return names;
 }
 

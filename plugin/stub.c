@@ -141,7 +141,8 @@ omit_failed(Wal2KafkaStub *stub, const Wal2KafkaEncoder *encoder)
 
 	foreach(lc, encoder->failed)
 	{
-		int			column = (Wal2KafkaColumn *) lfirst(lc) - relation->columns;
+		const Wal2KafkaColumn *failed = lfirst(lc);
+		int			column = failed - relation->columns;
 
 		/* in both rows, perhaps */
 		if (stub->omitted[column].failed)

@@ -16,8 +16,8 @@ typedef struct Wal2KafkaStub
 	Wal2KafkaRecord record;		/* what is left */
 	Wal2KafkaOmission *omitted; /* by column, of the record */
 	Size	   *cost;			/* by column, bytes in the record */
-	int		   *order;			/* columns that may go, the largest first; NULL:
-								 * not measured yet */
+	int		   *order;			/* columns that may go, the largest first;
+								 * NULL: not measured yet */
 	int			norder;
 	int			gone;			/* of them */
 	Size		rest;			/* cost of those that are still there */

@@ -108,8 +108,11 @@ wal2kafka_unframe_rows(const char *data, size_t len, int64 max,
 static HTAB *
 make_announced(const char *name)
 {
-	HASHCTL		ctl = {.keysize = sizeof(uint32), .entrysize = sizeof(Announced),
-	.hcxt = CurrentMemoryContext};
+	HASHCTL		ctl = {
+		.keysize = sizeof(uint32),
+		.entrysize = sizeof(Announced),
+		.hcxt = CurrentMemoryContext,
+	};
 
 	return hash_create(name, 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

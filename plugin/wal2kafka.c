@@ -6,7 +6,8 @@
  * A change becomes finished Kafka records (change.c, record.c), collected in
  * frames for the shipper (batch.c), or text lines without the option
  * proto_version.  Only committed transactions leave the plugin: the streaming
- * and two-phase callbacks are absent on purpose, but for one that does nothing.
+ * and two-phase callbacks are absent on purpose, but for one that does
+ * nothing.
  */
 #include "postgres.h"
 
@@ -162,7 +163,8 @@ wal2kafka_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	state->txn.dropped = 0;
 	state->txn.half_named = false;
 	state->txn.lsn_len = 0;
-	state->txn.origin = state->options.include_origin ? origin_name(txn) : NULL;
+	state->txn.origin = state->options.include_origin ?
+		origin_name(txn) : NULL;
 }
 
 /*

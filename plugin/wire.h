@@ -78,7 +78,7 @@
 
 enum wire_frame_flag
 {
-	WIRE_FRAME_FIRST = 0x01,	/* first of the connection, has a fingerprint */
+	WIRE_FRAME_FIRST = 0x01,	/* first of a connection, has a fingerprint */
 	WIRE_FRAME_CUT = 0x02,		/* ends inside a transaction */
 };
 

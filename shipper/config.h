@@ -55,9 +55,10 @@ struct config_property
 /* [route TABLE]: wins over the table's security label. */
 struct config_route
 {
-	char	   *table;			/* as written: SCHEMA.TABLE or TABLE, SQL quoting */
+	char	   *table;			/* SCHEMA.TABLE or TABLE, as written: SQL
+								 * quoting */
 	char	   *topic;			/* NULL: not set */
-	char	   *key;			/* comma-separated columns, SQL quoting; NULL */
+	char	   *key;			/* columns by commas, SQL quoting; NULL */
 };
 
 struct config
@@ -66,8 +67,8 @@ struct config
 	char	   *conninfo;
 	char	   *slot;
 	bool		failover;		/* standbys are to have the slot too */
-	char	   *publication;	/* comma-separated list; "" means every table */
-	char	   *publication_tables; /* what init creates it for; "" not at all */
+	char	   *publication;	/* list by commas; "" means every table */
+	char	   *publication_tables; /* what init makes it for; "" not at all */
 	char	   *topic_prefix;
 
 	/* [kafka] */

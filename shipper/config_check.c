@@ -101,7 +101,9 @@ check_postgres(const struct config *cfg)
 	return NULL;
 }
 
-/* Shorter: a broker that pauses ends it; none at all: readers wait for days. */
+/*
+ * Shorter: a broker that pauses ends it; none at all: readers wait for days.
+ */
 static char *
 check_guarantee(const struct config *cfg)
 {

@@ -128,8 +128,8 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 
 /*
  * Whether it lies behind all older ones that were acknowledged there.  If not,
- * they are gone: Kafka has another topic of the name, or a leader that lost the
- * end.
+ * they are gone: Kafka has another topic of the name, or a leader that lost
+ * the end.
  */
 static bool
 stands_behind(struct producer *producer, struct topic *topic,

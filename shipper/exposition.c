@@ -198,7 +198,8 @@ put_times(FILE *out, const struct metrics *from)
 			 (double) from->state_written_at / US,
 			 "When the state record was last written; 0: never.");
 	put_time(out, "loop_idle_seconds", (double) ready_idle_ms() / 1000,
-			 "How long ago the main loop turned; what is told here is as old.");
+			 "How long ago the main loop turned; "
+			 "what is told here is as old.");
 }
 
 static void
@@ -208,7 +209,9 @@ put_time(FILE *out, const char *name, double seconds, const char *help)
 	fprintf(out, PREFIX "%s %.6f\n", name, seconds);
 }
 
-/* What is not known is not told: a series that ends is not one that is zero. */
+/*
+ * What is not known is not told: a series that ends is not one that is zero.
+ */
 static void
 put_number(FILE *out, const char *name, double number, const char *help)
 {

@@ -197,9 +197,10 @@ static void *
 serve(void *arg)
 {
 	struct http *http = arg;
-	int			epoll = MHD_get_daemon_info(http->daemon,
-											MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	struct pollfd fds[2] = {{epoll, POLLIN, 0}, {http->stop[0], POLLIN, 0}};
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	struct pollfd fds[2] = {{info->epoll_fd, POLLIN, 0},
+	{http->stop[0], POLLIN, 0}};
 
 	for (;;)
 	{

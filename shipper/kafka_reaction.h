@@ -13,9 +13,9 @@
 enum kafka_reaction
 {
 	KAFKA_RETRY,				/* a new producer, after a growing delay */
-	KAFKA_SHRINK,				/* the same with smaller batches, if there can be */
+	KAFKA_SHRINK,				/* the same, in smaller batches if possible */
 	KAFKA_ACCESS,				/* a person at the first start, else a retry */
-	KAFKA_ONCE,					/* a retry, which may tell more; then a person */
+	KAFKA_ONCE,					/* a retry, it may tell more; then a person */
 	KAFKA_PERSON,				/* no retry mends it */
 	KAFKA_REACTION_COUNT,
 };

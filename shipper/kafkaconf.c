@@ -14,8 +14,9 @@
 #define DEFAULT_MESSAGE_MAX 1000000
 /* of librdkafka */
 #define SCRAM_VERSION		0x020601ff
-#define ONCE_VERSION		0x02050000	/* older ones lose records at an epoch's
-										 * end, or give up where they need not */
+#define ONCE_VERSION		0x02050000	/* older ones lose records at the end
+										 * of an epoch, or give up where they
+										 * need not */
 
 /* librdkafka keeps about 200 bytes of its own for each message in flight */
 #define QUEUE_MESSAGES	"100000"
@@ -204,7 +205,8 @@ static bool
 queue_ok(const struct config *config, char *err, size_t errsize)
 {
 	const char *value = lookup(config, "queue.buffering.max.kbytes");
-	size_t		need = (producer_max_record(config) + PRODUCER_OVERHEAD) / 1024;
+	size_t		largest = producer_max_record(config) + PRODUCER_OVERHEAD;
+	size_t		need = largest / 1024;	/* kB */
 
 	if (value == NULL || strtoul(value, NULL, 10) > need)
 		return true;

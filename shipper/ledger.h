@@ -36,7 +36,8 @@ struct ledger_entry
 	struct ledger_entry *next;	/* owned by the ledger; newer */
 	void	   *buffer;			/* owned; records point into it */
 	size_t		size;
-	const char *frame;			/* in the buffer; set by who added it, or NULL */
+	const char *frame;			/* in the buffer; set by who added it, or
+								 * NULL */
 	size_t		frame_size;
 	uint64_t	outstanding;	/* deliveries not yet acknowledged */
 	lsn_t		safe;

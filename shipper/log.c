@@ -23,7 +23,7 @@ static bool log_json = false;
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 
 /* librdkafka's threads write, too, while the state record is read */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* of what follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* of all below */
 static bool hint_folded = false;
 static char last_text[LOG_TEXT_MAX];
 static const char *last_name = "";

@@ -31,7 +31,7 @@ enum metrics_restart
 	RESTART_FATAL,				/* librdkafka gave up */
 	RESTART_LIMIT,				/* smaller batches are needed */
 	RESTART_TOPIC,				/* a topic vanished */
-	RESTART_TRANSACTION,		/* a Kafka transaction failed, or is in doubt */
+	RESTART_TRANSACTION,		/* a Kafka transaction failed or is in doubt */
 	RESTART_FILE,				/* could not write to a file */
 	RESTART_FRAME,				/* the plugin sent what is no frame */
 	RESTART_OPEN,				/* the sink could not be opened */
@@ -50,7 +50,7 @@ struct metrics_histogram
 
 struct metrics_table
 {
-	char	   *schema;			/* owned, as long as the process lives; UTF-8 */
+	char	   *schema;			/* owned, as long as the process runs; UTF-8 */
 	char	   *name;			/* owned */
 	uint64_t	records;		/* taken for sending, repeats left out */
 };
@@ -80,14 +80,14 @@ struct metrics
 	int64_t		caught_up_at;	/* when the log last held nothing more for us,
 								 * as far as the slot told; 0: never */
 
-	/* --- into the sink; a record for every partition is many deliveries --- */
+	/* --- into the sink; a record for all partitions is many deliveries --- */
 	uint64_t	produced;		/* deliveries begun, again after a restart */
 	uint64_t	acknowledged;	/* deliveries done */
 	uint64_t	failed;			/* deliveries reported as failed */
 	uint64_t	outstanding;	/* records received, not acknowledged */
 	uint64_t	outstanding_bytes;	/* of the frames they are in */
-	int64_t		oldest;			/* of what is outstanding, when it was committed
-								 * here, or else received */
+	int64_t		oldest;			/* of what is outstanding, when it was
+								 * committed here, or else received */
 	lsn_t		confirmed;		/* last told to the server as flushed */
 	int64_t		acknowledged_at;	/* when the last one was */
 	int64_t		commit_time;	/* of the last acknowledged transaction that
@@ -124,7 +124,7 @@ struct metrics
 	uint64_t	transactions_committed; /* Kafka's, with exactly_once */
 	uint64_t	transactions_failed;	/* of which a commit or begin failed */
 
-	struct metrics_table tables[METRICS_TABLES_MAX + 1];	/* last: the rest */
+	struct metrics_table tables[METRICS_TABLES_MAX + 1];	/* last: others */
 	size_t		table_count;
 };
 

@@ -73,7 +73,8 @@ react(const PGconn *conn, const char *sqlstate, const char *message,
 	  bool streaming)
 {
 	const char *hint;
-	enum reaction reaction = reaction_find(sqlstate, message, streaming, &hint);
+	enum reaction reaction = reaction_find(sqlstate, message, streaming,
+										   &hint);
 
 	if (hint != NULL)
 		log_expanded(conn, hint);

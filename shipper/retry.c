@@ -71,7 +71,10 @@ retry_after(struct retry *retry, enum reaction reaction, lsn_t lsn,
 	if (streaming && !retry->careful &&
 		(reaction == REACTION_PERSON || reaction == REACTION_REPEAT))
 	{
-		/* what the plugin held when it failed is complete, and waits for no one */
+		/*
+		 * what the plugin held when it failed is complete, and waits for no
+		 * one
+		 */
 		retry->careful = true;
 		log_info("reading once more, for what lies before");
 		retry_at_once(retry, clock_ms());

@@ -3,7 +3,8 @@
  *		When to try again, and when to stop trying.
  *
  * Delays grow from 1 s to 60 s with jitter and start anew once something was
- * delivered, or after a minute of streaming.  No I/O here; times are clock_ms().
+ * delivered, or after a minute of streaming.  No I/O here; times are those of
+ * clock_ms().
  */
 #ifndef RETRY_H
 #define RETRY_H

@@ -29,7 +29,7 @@ slot_sql(int version)
 		failover = "s.failover, s.synced";
 	}
 	else if (version >= 160000)
-		/* it says so of every slot that is lost; only a standby has conflicts */
+		/* it says so of every lost slot; only a standby has conflicts */
 		invalid = "CASE WHEN s.conflicting AND pg_is_in_recovery()"
 			" THEN 'recovery conflict' ELSE '' END";
 	return mem_format("SELECT s.slot_type = 'logical', s.temporary,"

@@ -25,7 +25,7 @@ struct standing
 	lsn_t		end;			/* of the server's log */
 	bool		standby;		/* it is in recovery, and may lag */
 	bool		active;			/* somebody reads the slot */
-	lsn_t		slot;			/* confirmed; LSN_INVALID if there is no slot */
+	lsn_t		slot;			/* confirmed; LSN_INVALID: there is no slot */
 	lsn_t		fork;			/* where the timeline asked for ended in this
 								 * server's history; LSN_INVALID: unknown */
 };

@@ -192,10 +192,10 @@ judge_slot(const struct state *stored, const struct standing *now,
 							 ", and wal2kafka confirmed no more than %s: "
 							 "somebody moved it, or made it anew",
 							 stored->slot, LSN_ARGS(now->slot), delivered);
-	words->how = mem_format("Everything up to " LSN_FORMAT " is delivered, and "
-							"changes between the two may not be: bring the "
-							"tables over again; then " FORGET " lets it go on "
-							"from where the slot stands.",
+	words->how = mem_format("Everything up to " LSN_FORMAT " is delivered, "
+							"and changes between the two may not be: bring "
+							"the tables over again; then " FORGET " lets it "
+							"go on from where the slot stands.",
 							LSN_ARGS(stored->confirmed));
 	free(delivered);
 	return JUDGEMENT_REFUSE;

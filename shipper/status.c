@@ -19,7 +19,8 @@ struct status
 	struct slot slot;
 	const char *name;
 	const char *publication;
-	char	   *fault;			/* what keeps a shipper from streaming, or NULL */
+	char	   *fault;			/* what keeps a shipper from streaming, or
+								 * NULL */
 	char	   *remedy;
 	char	   *server;			/* versions; extension "" if not installed */
 	char	   *extension;

@@ -29,7 +29,7 @@ static bool topic_exists(const struct rd_kafka_metadata *metadata,
 						 const char *name);
 static int	replicas_of(const struct rd_kafka_metadata *metadata,
 						const char *name);
-static struct settings read_settings(const rd_kafka_ConfigResource_t *resource);
+static struct settings read_settings(const rd_kafka_ConfigResource_t *from);
 static void check_size(const struct config *cfg,
 					   const struct settings *settings,
 					   struct report *report);
@@ -117,15 +117,15 @@ replicas_of(const struct rd_kafka_metadata *metadata, const char *name)
 }
 
 static struct settings
-read_settings(const rd_kafka_ConfigResource_t *resource)
+read_settings(const rd_kafka_ConfigResource_t *from)
 {
 	struct settings settings = {
-		.topic = rd_kafka_ConfigResource_name(resource)
+		.topic = rd_kafka_ConfigResource_name(from)
 	};
 	const rd_kafka_ConfigEntry_t **entries;
 	size_t		count = 0;
 
-	entries = rd_kafka_ConfigResource_configs(resource, &count);
+	entries = rd_kafka_ConfigResource_configs(from, &count);
 	for (size_t i = 0; i < count; i++)
 	{
 		const char *name = rd_kafka_ConfigEntry_name(entries[i]);

@@ -24,7 +24,7 @@ struct topics
 	int64_t		recheck_at;		/* ms */
 	int64_t		recheck_ms;
 	int64_t		watch_at;		/* ms */
-	bool		watching;		/* all were asked for because some stand still */
+	bool		watching;		/* all were asked for as some stand still */
 	bool		login_refused;	/* and all were asked for because of it */
 };
 

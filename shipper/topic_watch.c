@@ -20,9 +20,9 @@
 
 static bool is_stuck(const struct topic_partition *partition, int64_t now);
 static bool is_untold(const struct topic_partition *partition, int64_t now);
-static const struct rd_kafka_metadata_partition *find(const struct rd_kafka_metadata *metadata,
-													  const char *topic,
-													  int32_t number);
+static const struct rd_kafka_metadata_partition *
+find(const struct rd_kafka_metadata *metadata, const char *topic,
+	 int32_t number);
 static void tell(const struct topic *topic, int32_t number,
 				 const struct rd_kafka_metadata_partition *found);
 

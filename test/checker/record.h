@@ -18,7 +18,7 @@ struct record
 	uint64_t	seq_id;
 	uint64_t	bytes;			/* hash of key, value and headers */
 	uint64_t	fact;			/* hash of its line in the ledger; 0: none */
-	uint64_t	key;			/* hash of what its place depends on; 0: none */
+	uint64_t	key;			/* hash of what decides its place; 0: none */
 	int64_t		offset;
 	uint32_t	place;			/* index of its partition */
 	uint32_t	table;			/* index of its table's name */

@@ -5,8 +5,8 @@
  *
  * A file of lines
  *		CONFIRMED <tab> TOPIC <tab> PARTITION <tab> END [<tab> TOPIC ...]
- * CONFIRMED is an LSN as a number.  The server sends nothing again whose LSN is
- * below it, so each such record was there: its first offset is below END.
+ * CONFIRMED is an LSN as a number.  The server sends nothing again whose LSN
+ * is below it, so each such record was there: its first offset is below END.
  */
 #ifndef SAMPLES_H
 #define SAMPLES_H

@@ -145,7 +145,8 @@ apply_load_position(struct apply *apply, const char *topic, int32_t partition,
 
 	snprintf(number, sizeof(number), "%d", (int) partition);
 	res = PQexecParams(apply->catalog,
-					   "SELECT next_offset, lsn, seq_id FROM consumer_position "
+					   "SELECT next_offset, lsn, seq_id "
+					   "FROM consumer_position "
 					   "WHERE consumer = $1 AND topic = $2 "
 					   "AND \"partition\" = $3",
 					   3, NULL, values, NULL, NULL, 0);
@@ -201,6 +202,11 @@ bool
 apply_save_position(struct apply *apply, const char *topic, int32_t partition,
 					const struct position *position)
 {
+	static const char upsert[] =
+	"INSERT INTO consumer_position VALUES ($1, $2, $3, $4, $5, $6) "
+	"ON CONFLICT (consumer, topic, \"partition\") "
+	"DO UPDATE SET next_offset = EXCLUDED.next_offset, "
+	"lsn = EXCLUDED.lsn, seq_id = EXCLUDED.seq_id";
 	char		number[4][24];
 	const char *values[] = {apply->consumer, topic, number[0], number[1],
 	number[2], number[3]};
@@ -213,13 +219,8 @@ apply_save_position(struct apply *apply, const char *topic, int32_t partition,
 	snprintf(number[2], sizeof(number[2]), "%" PRIu64, position->lsn);
 	snprintf(number[3], sizeof(number[3]), "%" PRIu64, position->seq_id);
 	return count_command(apply,
-						 PQsendQueryParams(apply->conn,
-										   "INSERT INTO consumer_position "
-										   "VALUES ($1, $2, $3, $4, $5, $6) "
-										   "ON CONFLICT (consumer, topic, \"partition\") "
-										   "DO UPDATE SET next_offset = EXCLUDED.next_offset, "
-										   "lsn = EXCLUDED.lsn, seq_id = EXCLUDED.seq_id",
-										   6, NULL, values, NULL, NULL, 0),
+						 PQsendQueryParams(apply->conn, upsert, 6, NULL,
+										   values, NULL, NULL, 0),
 						 false);
 }
 
@@ -344,7 +345,8 @@ load_table(struct apply *apply, const char *name)
 {
 	PGresult   *res;
 	struct table *table;
-	char	   *quoted = PQescapeIdentifier(apply->catalog, name, strlen(name));
+	char	   *quoted = PQescapeIdentifier(apply->catalog, name,
+											strlen(name));
 	const char *values[] = {quoted};
 
 	res = PQexecParams(apply->catalog,

@@ -37,7 +37,8 @@ change_parse(struct change *change, const char *value, size_t len,
 	}
 
 	change->root = root;
-	change->table_name = json_string_value(json_object_get(root, "table_name"));
+	change->table_name = json_string_value(json_object_get(root,
+														   "table_name"));
 	if (change->table_name == NULL)
 		bad = "table_name";
 	else if (!parse_columns(change, json_object_get(root, "col_names")))

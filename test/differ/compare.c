@@ -19,8 +19,8 @@
  *   row where that holds it, and named in "unchanged" elsewhere.
  * - An update without a logged old row has none there.  Here it holds the key,
  *   copied from the new one.
- * - Bytes that are not UTF-8, which functions in C get into a database, are sent
- *   as they are there, and mended here (utf8.h).
+ * - Bytes that are not UTF-8, which functions in C get into a database, are
+ *   sent as they are there, and mended here (utf8.h).
  * - A table of which no column is published has no updates and deletes here:
  *   an empty OLD would match every row of a copy.
  */
@@ -81,7 +81,9 @@ static void
 tell(struct comparison *comparison, const struct record *ours,
 	 const struct their_change *theirs, const char *what)
 {
-	static const char *const ops[] = {"Insert", "Update", "Delete", "Truncate"};
+	static const char *const ops[] = {
+		"Insert", "Update", "Delete", "Truncate"
+	};
 
 	if (++comparison->differences > SHOWN)
 		return;
@@ -150,13 +152,15 @@ compare_with_ours(struct comparison *comparison, struct records *again)
 		if (one == NULL || other == NULL ||
 			strcmp(one->topic, other->topic) != 0 ||
 			(one->kafka_key == NULL) != (other->kafka_key == NULL) ||
-			(one->kafka_key && strcmp(one->kafka_key, other->kafka_key) != 0) ||
+			(one->kafka_key &&
+			 strcmp(one->kafka_key, other->kafka_key) != 0) ||
 			one->value_len != other->value_len ||
 			memcmp(one->value, other->value, one->value_len) != 0)
 		{
 			tell(comparison, one, NULL, "the other reading has other bytes");
 			if (comparison->differences <= SHOWN)
-				printf("  again:  %.1000s\n", other ? other->value : "nothing");
+				printf("  again:  %.1000s\n",
+					   other ? other->value : "nothing");
 		}
 		if (one)
 		{
@@ -283,13 +287,15 @@ pair_differs(struct comparison *comparison, const struct pair *pair,
 static const char *
 place_differs(const struct record *ours, const struct their_change *theirs)
 {
-	int64_t		micros = theirs->commit_time + (int64_t) EPOCH_SECONDS * MICROS;
+	int64_t		micros = theirs->commit_time +
+		(int64_t) EPOCH_SECONDS * MICROS;
 	time_t		seconds = (time_t) (micros / MICROS);
 	struct tm	tm;
 	char		time_text[64];
 
 	gmtime_r(&seconds, &tm);
-	snprintf(time_text, sizeof(time_text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+	snprintf(time_text, sizeof(time_text),
+			 "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
 			 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
 			 tm.tm_min, tm.tm_sec, (int) (micros % MICROS));
 
@@ -541,8 +547,8 @@ key_differs(const struct record *ours, const char **row)
 	array = json_array();
 	for (size_t i = 0; i < count; i++)
 	{
-		const char *value = row[json_integer_value(json_array_get(ours->identity,
-																  i))];
+		json_t	   *column = json_array_get(ours->identity, i);
+		const char *value = row[json_integer_value(column)];
 
 		if (count == 1 && value)
 		{
@@ -565,8 +571,9 @@ comparison_report(const struct comparison *comparison)
 {
 	static const char *const names[COUNTS] = {
 		"inserts", "updates with the full old row", "updates with the old key",
-		"updates without an old row", "updates split", "deletes with the full row",
-		"deletes with the key", "truncates", "nulls", "values unchanged",
+		"updates without an old row", "updates split",
+		"deletes with the full row", "deletes with the key", "truncates",
+		"nulls", "values unchanged",
 		"unchanged values filled in",
 		"deletes of an unknown row (ours alone)",
 		"changes without a column (theirs alone)",

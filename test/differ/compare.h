@@ -34,7 +34,8 @@ struct comparison
 {
 	struct records *ours;
 	struct pgoutput *theirs;
-	void		(*each) (const struct record *record, void *arg);	/* or NULL */
+	/* NULL, or called with each of ours */
+	void		(*each) (const struct record *record, void *arg);
 	void	   *arg;
 
 	uint64_t	transactions;

@@ -120,7 +120,8 @@ main(int argc, char **argv)
 		other_plan.kind = SOURCE_SQL;
 	if (wish.with == WITH_COLD)
 	{
-		struct records *again = records_open(source_open(&other_plan), 0, NULL);
+		struct records *again = records_open(source_open(&other_plan), 0,
+											 NULL);
 
 		compare_with_ours(&comparison, again);
 		records_close(again);

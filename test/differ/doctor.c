@@ -98,7 +98,8 @@ treat_number(struct record *record, json_t *root)
 static bool
 treat_old(struct record *record, json_t *root)
 {
-	json_t	   *update = json_object_get(json_object_get(root, "op"), "Update");
+	json_t	   *op = json_object_get(root, "op");
+	json_t	   *update = json_object_get(op, "Update");
 	size_t		place;
 	json_t	   *value = first_text(json_array_get(update, 0), &place);
 
@@ -183,8 +184,9 @@ treat_seq_id(struct record *record, json_t *root)
 static bool
 treat_commit_ts(struct record *record, json_t *root)
 {
-	return json_object_set_new(root, "commit_ts",
-							   json_string("2000-01-01T00:00:00.000000Z")) == 0;
+	json_t	   *epoch = json_string("2000-01-01T00:00:00.000000Z");
+
+	return json_object_set_new(root, "commit_ts", epoch) == 0;
 }
 
 /* An Insert turned to a Delete, as a filter would that looks at one row. */

@@ -31,7 +31,8 @@ struct pgoutput
 	bool		in_transaction;
 };
 
-static bool take_message(struct pgoutput *theirs, const char *data, size_t len);
+static bool take_message(struct pgoutput *theirs, const char *data,
+						 size_t len);
 static void take_begin(struct pgoutput *theirs, struct reader *in);
 static void take_table(struct pgoutput *theirs, struct reader *in);
 static void take_row_change(struct pgoutput *theirs, struct reader *in,

@@ -39,7 +39,7 @@ struct table
 {
 	struct table *next;
 	char	   *topic;
-	char	   *columns;		/* names, as row_text(); NULL: none known yet */
+	char	   *columns;		/* names, as row_text(); NULL: none known */
 	struct row **buckets;
 	size_t		bucket_count;
 	size_t		row_count;		/* that are different from each other */
@@ -76,7 +76,9 @@ replay_open(void)
 void
 replay_close(struct replay *replay)
 {
-	for (size_t i = 0; i < sizeof(replay->tables) / sizeof(*replay->tables); i++)
+	const size_t count = sizeof(replay->tables) / sizeof(*replay->tables);
+
+	for (size_t i = 0; i < count; i++)
 	{
 		struct table *table = replay->tables[i];
 
@@ -292,7 +294,8 @@ table_add(struct table *table, const char *text, int64_t by, int64_t *after)
 	if (table->row_count > table->bucket_count)
 		table_grow(table);
 	slot = &table->buckets[hash % table->bucket_count];
-	while (*slot && ((*slot)->hash != hash || strcmp((*slot)->text, text) != 0))
+	while (*slot && ((*slot)->hash != hash ||
+					 strcmp((*slot)->text, text) != 0))
 		slot = &(*slot)->next;
 	if (*slot == NULL)
 	{
@@ -357,8 +360,10 @@ replay_compare(struct replay *replay, const char *conninfo,
 			 " format('%%I.%%I', n.nspname, c.relname)"
 			 " FROM pg_publication_tables p"
 			 " JOIN pg_namespace n ON n.nspname = p.schemaname"
-			 " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename,"
-			 " LATERAL (SELECT string_agg(format('%%I', attname), ', ' ORDER BY attnum) AS list"
+			 " JOIN pg_class c ON c.relnamespace = n.oid"
+			 "  AND c.relname = p.tablename,"
+			 " LATERAL (SELECT string_agg(format('%%I', attname), ', '"
+			 "  ORDER BY attnum) AS list"
 			 "  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0"
 			 "  AND NOT attisdropped AND attgenerated = '') a"
 			 " WHERE p.pubname = '%s' AND c.relkind = 'r' ORDER BY 1, 2",

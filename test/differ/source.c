@@ -93,7 +93,9 @@ static void
 connect_source(struct source *source)
 {
 	const struct source_plan *plan = source->plan;
-	const char *keywords[] = {"dbname", "client_encoding", "replication", NULL};
+	const char *keywords[] = {
+		"dbname", "client_encoding", "replication", NULL
+	};
 	const char *values[] = {
 		plan->conninfo, "UTF8",
 		plan->kind == SOURCE_WALSENDER ? "database" : "", NULL

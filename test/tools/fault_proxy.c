@@ -269,7 +269,9 @@ set_deaf(bool deaf)
 	return ok;
 }
 
-/* All is well from now on; what was held goes on, ends left alone are closed. */
+/*
+ * All is well from now on; what was held goes on, ends left alone are closed.
+ */
 static void
 heal(void)
 {

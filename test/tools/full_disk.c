@@ -1,7 +1,7 @@
 /*
  * full_disk.c
- *		To be preloaded: while the file that FULL_DISK names exists, there is no
- *		room on any disk.  Of what is written, half still fits, as it may.
+ *		To be preloaded: while the file that FULL_DISK names exists, there is
+ *		no room on any disk.  Of what is written, half still fits, as it may.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -41,7 +41,8 @@ consumer_at_end(const char *brokers, const char *topic)
 {
 	rd_kafka_t *rk = topic_client(RD_KAFKA_CONSUMER, brokers);
 	int			count = topic_partition_count(rk, topic);
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(8);
 
 	for (int p = 0; p < count; p++)
 	{
@@ -104,7 +105,8 @@ main(int argc, char **argv)
 	rk = consumer_at_end(argv[2], argv[4]);
 	if (!times || !rk || PQstatus(conn) != CONNECTION_OK)
 	{
-		fprintf(stderr, "latency: could not connect: %s", PQerrorMessage(conn));
+		fprintf(stderr, "latency: could not connect: %s",
+				PQerrorMessage(conn));
 		return 1;
 	}
 

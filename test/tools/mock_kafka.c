@@ -27,7 +27,8 @@ main(void)
 	rd_kafka_t *rk;
 	rd_kafka_mock_cluster_t *cluster;
 
-	rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), err, sizeof(err));
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), err,
+					  sizeof(err));
 	cluster = rk ? rd_kafka_mock_cluster_new(rk, 1) : NULL;
 	if (cluster == NULL)
 	{

@@ -207,7 +207,9 @@ take_request(struct link *link, const char *bytes, size_t len,
 	link_queue(link, UP, bytes, len, link_delay(faults, UP));
 }
 
-/* Whether we answer it; a second request to a partition ends the first's wait. */
+/*
+ * Whether we answer it; a second request to a partition ends the first's wait.
+ */
 static bool
 refuse(struct link *link, struct request *request, const char *bytes,
 	   size_t len, struct faults *faults)

@@ -30,14 +30,14 @@ extern bool kafka_rule(int api, enum kafka_action action, int count, int skip,
 
 /*
  * From now on the first Produce request of each producer id to each partition
- * gets this error; 0: no longer.  The answer waits until a second request to the partition was
- * passed on, or for "wait" ms.
+ * gets this error; 0: no longer.  The answer waits until a second request to
+ * the partition was passed on, or for "wait" ms.
  */
 extern void kafka_first(int code, int wait);
 
 extern void kafka_forget_rules(void);
 
-/* Moves complete messages of flow->in on their way, or does what a rule says. */
+/* Moves whole messages of flow->in on their way, or does what a rule says. */
 extern void kafka_pass(struct link *link, enum direction way,
 					   struct faults *faults);
 

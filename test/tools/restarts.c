@@ -6,10 +6,11 @@
  *	restarts CONNINFO SLOT TIMES OPTIONS... LAST_OPTIONS
  *
  * OPTIONS are lists as START_REPLICATION takes them, used in turn, and each
- * start is to end in an error: a walsender whose client once ended a stream ends
- * all later ones at once.  Then one start with LAST_OPTIONS is read until a
- * message has the word "last", and stopped.  Nothing is ever confirmed.  Prints
- * "early NAME BYTES" and "late NAME BYTES" for the kinds of memory contexts.
+ * start is to end in an error: a walsender whose client once ended a stream
+ * ends all later ones at once.  Then one start with LAST_OPTIONS is read until
+ * a message has the word "last", and stopped.  Nothing is ever confirmed.
+ * Prints "early NAME BYTES" and "late NAME BYTES" for the kinds of memory
+ * contexts.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ static void
 print_memory(PGconn *conn, const char *when)
 {
 	PGresult   *result = PQexec(conn,
-								"SELECT name, sum(total_bytes) FROM pg_backend_memory_contexts"
+								"SELECT name, sum(total_bytes)"
+								" FROM pg_backend_memory_contexts"
 								" GROUP BY name ORDER BY name");
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -70,7 +72,8 @@ read_until_last(PGconn *conn)
 
 	while ((len = PQgetCopyData(conn, &message, 0)) >= 0)
 	{
-		bool		last = message[0] == 'w' && memmem(message, len, "last", 4);
+		bool		last = message[0] == 'w' &&
+			memmem(message, len, "last", 4);
 
 		PQfreemem(message);
 		if (last)
@@ -79,7 +82,9 @@ read_until_last(PGconn *conn)
 	return false;
 }
 
-/* Whether the stream went on until "last", and the connection still is there. */
+/*
+ * Whether the stream went on until "last", and the connection still is there.
+ */
 static bool
 start_and_stop(PGconn *conn, const char *slot, const char *options)
 {
@@ -111,7 +116,8 @@ main(int argc, char **argv)
 
 	if (times < 1)
 	{
-		fprintf(stderr, "usage: restarts CONNINFO SLOT TIMES OPTIONS... LAST_OPTIONS\n");
+		fprintf(stderr, "usage: restarts CONNINFO SLOT TIMES OPTIONS... "
+				"LAST_OPTIONS\n");
 		return 1;
 	}
 	snprintf(conninfo, sizeof(conninfo), "%s replication=database", argv[1]);

@@ -180,7 +180,8 @@ conf_set(rd_kafka_conf_t *conf, const char *name, const char *value)
 static bool
 assign_all(struct reading *r)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(8);
 	rd_kafka_resp_err_t err;
 	bool		ok = true;
 

@@ -1,9 +1,9 @@
 /*
  * witness.c
- *		Runs beside a shipper and notes how far the slot is confirmed, and where
- *		the topics' partitions end right after: whatever lies below the first
- *		must lie before the second.  The checker holds the two against the
- *		records (test/checker/samples.h).
+ *		Runs beside a shipper and notes how far the slot is confirmed, and
+ *		where the topics' partitions end right after: whatever lies below the
+ *		first must lie before the second.  The checker holds the two against
+ *		the records (test/checker/samples.h).
  *
  *		witness --brokers LIST --conninfo INFO --slot NAME TOPIC... >FILE
  *

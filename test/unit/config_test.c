@@ -153,8 +153,9 @@ test_values(void)
 			"the server is never let go at once");
 	refuses("[wal2kafka]\nshutdown_timeout = 86401\n", "from 0 to 86400",
 			"a number out of range");
-	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n", "\"state\" cannot be \"a/b\"; it "
-			"must be a topic's name", "a state that is no topic");
+	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n",
+			"\"state\" cannot be \"a/b\"; it must be a topic's name",
+			"a state that is no topic");
 	refuses("[wal2kafka]\ntopics = some\n",
 			"\"topics\" cannot be \"some\"; it must be require|create",
 			"a bad word names the words");
@@ -175,14 +176,16 @@ static void
 test_http(void)
 {
 	static const char *const bad[] = {
-		"", "yes", "0", "65536", "99999999", "+80", "80x", ":80", "localhost:80",
-		"127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "1.2.3:80", "::1:80",
-		"[::1]", "[::1]:0", "[::1:80", "::1]:80", "[127.0.0.1]:80", "[]:80",
+		"", "yes", "0", "65536", "99999999", "+80", "80x", ":80",
+		"localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "1.2.3:80",
+		"::1:80", "[::1]", "[::1]:0", "[::1:80", "::1]:80", "[127.0.0.1]:80",
+		"[]:80",
 		"[1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:0:1:2:3:4:5:6:7:8:9]:80",
 	};
 	static const char *const good[] = {
 		"none", "1", "9187", "65535", "0.0.0.0:9187", "[::]:9187",
-		"[fe80::1:2:3]:80", "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:1",
+		"[fe80::1:2:3]:80",
+		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:1",
 	};
 	char		text[300];
 
@@ -244,7 +247,8 @@ static void
 test_routes(void)
 {
 	refuses(MINIMUM "[wal2kafka]\nmessage_topics = out,,x\n",
-			"\"message_topics\" cannot be \"out,,x\"", "a topic without a name");
+			"\"message_topics\" cannot be \"out,,x\"",
+			"a topic without a name");
 	refuses(MINIMUM "[wal2kafka]\nmessage_topics = out;x\n",
 			"\"message_topics\" cannot be \"out;x\"", "an illegal topic");
 	refuses(MINIMUM "[route a.b.c]\ntopic = t\n", "[route a.b.c]: not a table",
@@ -436,7 +440,8 @@ test_names(void)
 	names_are("\"\"", ',', NULL);
 	names_are("a\"b\"", ',', NULL);
 	names_are("a.b", ',', NULL);
-	names_are("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	names_are("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 			  ',', NULL);
 }
 

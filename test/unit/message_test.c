@@ -10,7 +10,7 @@
 #define WHOLE	"\001\000\003\000\001\000\000\000\010\000\000\000" "out" "k" \
 	"\001\000a\001\000\000\000b" "value"
 
-/* From memory of exactly its size, so that the sanitizer sees a byte too far. */
+/* From memory of just its size, so that the sanitizer sees a byte too far. */
 static bool
 parse(const char *data, size_t len)
 {

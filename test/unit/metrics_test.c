@@ -36,8 +36,8 @@ test_tables(void)
 	   "a byte that is no UTF-8 is the LATIN1 character");
 	table("s", "\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80\xf8\xe2\x82");
 	ok(strcmp(metrics.tables[metrics.table_count - 1].name,
-			  "\xc3\x80\xc2\x80\xc3\xad\xc2\xa0\xc2\x80\xc3\xb4\xc2\x90\xc2\x80"
-			  "\xc2\x80\xc3\xb8\xc3\xa2\xc2\x82") == 0,
+			  "\xc3\x80\xc2\x80\xc3\xad\xc2\xa0\xc2\x80\xc3\xb4\xc2\x90"
+			  "\xc2\x80\xc2\x80\xc3\xb8\xc3\xa2\xc2\x82") == 0,
 	   "so are long forms, surrogates, what is beyond the last, torn ends");
 	table("s", "\xe2\x82\xac\xf0\x9f\x90\x98");
 	ok(strcmp(metrics.tables[metrics.table_count - 1].name,
@@ -67,7 +67,8 @@ test_kinds(void)
 		metrics_kafka_error(name);
 	}
 	metrics_kafka_error("E0");
-	ok(metrics.kafka_errors[0].count == 2 && metrics.kafka_errors[1].count == 1,
+	ok(metrics.kafka_errors[0].count == 2 &&
+	   metrics.kafka_errors[1].count == 1,
 	   "errors are counted by name");
 	ok(metrics.kafka_errors[METRICS_KINDS_MAX].count == 100 -
 	   METRICS_KINDS_MAX, "and those beyond the bound together");

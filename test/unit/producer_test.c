@@ -46,7 +46,7 @@ struct rig
 static void
 rig_open(struct rig *rig, int partitions)
 {
-	static int	number;			/* what is pinned of a topic outlives a producer */
+	static int	number;			/* a topic's pin outlives a producer */
 	struct sink *sink;
 	char		name[16];
 
@@ -241,15 +241,18 @@ fails_with(rd_kafka_resp_err_t err, enum sink_health expected,
 static void
 test_retry(void)
 {
+	static const rd_kafka_resp_err_t errors[] = {
+		RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+		RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+	};
 	struct rig	rig;
 	struct sink_record one;
 
 	rig_open(&rig, 1);
 	know_topic(&rig);
 	one = record(&rig, 0, 0, 10);
-	rd_kafka_mock_push_request_errors(rig.cluster, PRODUCE_API, 2,
-									  RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-									  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	rd_kafka_mock_push_request_errors_array(rig.cluster, PRODUCE_API, 2,
+											errors);
 	ok(send_all(&rig, &one, 1) == HEALTH_FINE && rig.ledger.confirmable == 1,
 	   "what a retry mends is delivered");
 	rig_close(&rig);

@@ -82,7 +82,8 @@ test_timeline(void)
 	now.end = 960;
 	judges(&now, JUDGEMENT_GO, "though its log ends before the confirmation");
 	now.fork = 950;
-	judges(&now, JUDGEMENT_REFUSE, "one that begins where the last commit does");
+	judges(&now, JUDGEMENT_REFUSE,
+		   "one that begins where the last commit does");
 	now.fork = 940;
 	judges(&now, JUDGEMENT_REFUSE, "one that lacks the last record");
 	now.fork = LSN_INVALID;
