@@ -28,10 +28,13 @@ $shipper->start;
 $node->safe_psql('postgres', q{INSERT INTO t VALUES (1, 'before the copy')});
 wait_for_slot($node, $slot);
 
+# nobody is attached who would leave a server that stops alone for a while
 my $data = $node->data_dir;
+is($shipper->stop, 0, 'the shipper is not there when the copy is made');
 $node->stop('fast');
 system('cp', '-a', $data, "$data.copy") == 0 or die 'no copy';
 $node->start;
+$shipper->start;
 $node->safe_psql('postgres',
 	q{INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(2, 5000) g});
 wait_for_slot($node, $slot);

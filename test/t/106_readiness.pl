@@ -111,7 +111,8 @@ my $second = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
 	publication => 'p',
-	http => 1);
+	http => 1,
+	options => { standby_check_interval => 1 });
 $second->start;
 $second->wait_not_ready(qr/another connection reads the slot/);
 pass('the slot is in use: the second is not ready');
