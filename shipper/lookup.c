@@ -17,6 +17,7 @@
 #define LOOKUP_MS			5000	/* one call */
 #define HURRIED_MS			3000
 #define SETTINGS_MS			1000	/* of a topic: it can do without */
+#define SETTINGS_AGAIN_MS	250		/* after some that did not come */
 #define CREATE_MS			15000
 
 struct lookups
@@ -24,7 +25,7 @@ struct lookups
 	const struct config *config;	/* borrowed */
 	rd_kafka_t *kafka;			/* borrowed */
 	int			wake;
-	bool		no_settings;	/* the thread's: they cannot be read */
+	bool		no_settings;	/* the thread's: the last did not come */
 
 	pthread_t	thread;
 	pthread_mutex_t lock;		/* of what follows */
@@ -189,7 +190,7 @@ look_up(struct lookups *lookups, struct lookup *lookup)
 	}
 	read_metadata(lookup, metadata);
 	rd_kafka_metadata_destroy(metadata);
-	if (lookup->count > 0 && !lookups->no_settings)
+	if (lookup->count > 0)
 		read_settings(lookups, lookup);
 }
 
@@ -274,7 +275,8 @@ read_settings(struct lookups *lookups, struct lookup *lookup)
 	rd_kafka_event_t *event;
 
 	rd_kafka_DescribeConfigs(lookups->kafka, &resource, 1, NULL, queue);
-	event = rd_kafka_queue_poll(queue, SETTINGS_MS);
+	event = rd_kafka_queue_poll(queue, lookups->no_settings ?
+								SETTINGS_AGAIN_MS : SETTINGS_MS);
 	lookups->no_settings = event == NULL;
 	if (event != NULL)
 	{
