@@ -75,6 +75,11 @@ static const struct row rows[] = {
 		"Run \"wal2kafka init\" to create the slot; what was written since it "
 		"vanished is not in a new one."},
 
+	/* --- timelines --- */
+	{"58P01", ".history", REACTION_REPEAT,
+		"It says where the timeline began, which must be known: put it back "
+		"into pg_wal, from the archive or another server of that timeline."},
+
 	/* --- access --- */
 	{"42501", "output plugin", REACTION_PERSON,
 		"As superuser: ALTER ROLE {role} IN DATABASE {database} SET "

@@ -60,11 +60,10 @@ standing_find_fork(PGconn *conn, uint32_t timeline,
 		return true;
 	snprintf(command, sizeof(command), "TIMELINE_HISTORY %u",
 			 standing->timeline);
-	result = connect_query(conn, command, stop, reaction);
+	result = ask(conn, command, 2, stop, reaction);
 	if (result == NULL)
 		return false;
-	if (PQresultStatus(result) == PGRES_TUPLES_OK &&
-		PQntuples(result) == 1 && PQnfields(result) >= 2)
+	if (PQntuples(result) == 1)
 		standing->fork = identity_left_at(PQgetvalue(result, 0, 1),
 										  timeline);
 	PQclear(result);

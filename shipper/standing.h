@@ -27,17 +27,14 @@ struct standing
 	bool		active;			/* somebody reads the slot */
 	lsn_t		slot;			/* confirmed; LSN_INVALID: there is no slot */
 	lsn_t		fork;			/* where the timeline asked for ended in this
-								 * server's history; LSN_INVALID: unknown */
+								 * server's history; LSN_INVALID: not in it */
 };
 
 extern bool standing_read(PGconn *conn, const char *slot,
 						  const volatile sig_atomic_t *stop,
 						  enum reaction *reaction, struct standing *standing);
 
-/*
- * Fills in the fork of an older timeline.  It stays unknown, which is no
- * failure, where the server has no history of it.
- */
+/* Fills in the fork of an older timeline, which fails without a history. */
 extern bool standing_find_fork(PGconn *conn, uint32_t timeline,
 							   const volatile sig_atomic_t *stop,
 							   enum reaction *reaction,

@@ -20,6 +20,7 @@ static enum judgement judge_server(const struct state *stored,
 static enum judgement judge_history(const struct state *stored,
 									const struct standing *now,
 									struct judgement_words *words);
+static char *forked(const struct state *stored, const struct standing *now);
 static enum judgement judge_end(const struct state *stored,
 								const struct standing *now,
 								struct judgement_words *words);
@@ -111,14 +112,13 @@ judge_server(const struct state *stored, const struct standing *now,
 
 /*
  * A newer timeline is a promoted standby, or a restore to a point in time.
- * What matters is whether it left the old one behind all that was sent.
+ * What matters is whether it left the old one behind all that was sent.  One
+ * that never was on the old one has another history from before that.
  */
 static enum judgement
 judge_history(const struct state *stored, const struct standing *now,
 			  struct judgement_words *words)
 {
-	char	   *delivered;
-
 	if (now->timeline < stored->timeline)
 	{
 		words->what = mem_format("the server is on timeline %u, and records "
@@ -132,24 +132,39 @@ judge_history(const struct state *stored, const struct standing *now,
 								"about positions, and run " FORGET ".");
 		return JUDGEMENT_REFUSE;
 	}
-	if (now->timeline == stored->timeline || now->fork == LSN_INVALID ||
+	if (now->timeline == stored->timeline ||
+		stored->sent.commit == LSN_INVALID ||
 		now->fork > stored->sent.commit)
 		return JUDGEMENT_GO;
-	delivered = known(stored);
-	words->what = mem_format("the server's timeline %u left timeline %u at "
-							 LSN_FORMAT ", and what was committed behind that "
-							 "has been sent, up to %s: the topics hold what "
-							 "this server never had", now->timeline,
-							 stored->timeline, LSN_ARGS(now->fork),
-							 delivered);
+	words->what = forked(stored, now);
 	words->how = mem_strdup("It was promoted without all of the old "
 							"primary's log, or restored to an earlier point. "
 							"Consumers would drop what it writes up to "
 							"there: bring the tables over again, see "
 							"doc/consumer.md about positions, and run "
 							FORGET ".");
-	free(delivered);
 	return JUDGEMENT_REFUSE;
+}
+
+static char *
+forked(const struct state *stored, const struct standing *now)
+{
+	char	   *delivered = known(stored);
+	char	   *what;
+
+	if (now->fork == LSN_INVALID)
+		what = mem_format("the server's timeline %u did not come out of "
+						  "timeline %u, of which records have been sent, up "
+						  "to %s: the topics hold what this server never had",
+						  now->timeline, stored->timeline, delivered);
+	else
+		what = mem_format("the server's timeline %u left timeline %u at "
+						  LSN_FORMAT ", and what was committed behind that "
+						  "has been sent, up to %s: the topics hold what "
+						  "this server never had", now->timeline,
+						  stored->timeline, LSN_ARGS(now->fork), delivered);
+	free(delivered);
+	return what;
 }
 
 /* A server that ends before what it was told is confirmed was put back. */

@@ -98,6 +98,14 @@ is($shipper->kill9, 137, 'killed');
 $first->stop('immediate');
 $second->promote;
 look_at($second);
+my $history = $second->data_dir . '/pg_wal/00000002.history';
+rename $history, "$history.away" or die "rename: $!";
+refused(
+	$shipper,
+	'a promoted standby without its history',
+	qr/could not open file "pg_wal\/00000002\.history"/,
+	qr/put it back into pg_wal/);
+rename "$history.away", $history or die "rename: $!";
 goes_on($shipper, 'a promoted standby, after a kill');
 ship_row($second);
 is($shipper->stop, 0, 'stopped');
