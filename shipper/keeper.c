@@ -78,6 +78,10 @@ keeper_serve(struct keeper *keeper, const struct keeper_facts *facts)
 		keeper->behind_since = 0;
 	else if (keeper->behind_since == 0)
 		keeper->behind_since = now;
+	if (facts->sent.commit <= keeper->stored.sent.commit)
+		keeper->unknown_since = 0;
+	else if (keeper->unknown_since == 0)
+		keeper->unknown_since = now;
 
 	if (keeper->writing || keeper->finish_by != 0 ||
 		now < keeper->retry_at ||
@@ -85,7 +89,8 @@ keeper_serve(struct keeper *keeper, const struct keeper_facts *facts)
 		 !must_begin(keeper)))
 		return KEEPER_GO;
 	compose(keeper, facts, false, &state);
-	if (differs(keeper, &state))
+	if (differs(keeper, &state) || (keeper->unknown_since > 0 &&
+									now - keeper->unknown_since >= INTERVAL_MS))
 		begin_writing(keeper, &state);
 	return KEEPER_GO;
 }
@@ -283,7 +288,10 @@ later(struct position a, struct position b)
 	return position_is_after(a, b) ? a : b;
 }
 
-/* A position alone is worth no record. */
+/*
+ * A position alone is worth no record, unless it stays behind: a promoted
+ * standby that lacks what was sent is known by it.
+ */
 static bool
 differs(const struct keeper *keeper, const struct state *state)
 {

@@ -34,6 +34,7 @@ struct keeper
 	int64_t		retry_at;		/* ms; after a failure */
 	int64_t		complained_at;	/* ms; 0: never */
 	int64_t		behind_since;	/* ms; 0: not in the way */
+	int64_t		unknown_since;	/* ms; what was sent is not on record; 0: is */
 	int64_t		finish_by;		/* ms; 0: not finishing */
 };
 

@@ -1,10 +1,58 @@
 /*
  * keeper_test.c
- *		When the keeper of the state record wants to be called.  Prints TAP.
+ *		When the keeper of the state record wants to be called, and what is
+ *		worth a record.  Prints TAP.
  */
 #include "clock.h"
 #include "keeper_state.h"
 #include "tap.h"
+
+static unsigned written = 0;
+
+static void
+count_write(struct store *store, const char *text)
+{
+	(void) store;
+	written += text != NULL;
+}
+
+static enum store_progress
+is_written(struct store *store)
+{
+	(void) store;
+	return STORE_WRITTEN;
+}
+
+static const struct store_ops counting = {
+	.write = count_write,
+	.drain = is_written,
+};
+
+/* Within a long transaction nothing is confirmed, and much is sent. */
+static void
+test_sent(void)
+{
+	const struct config config = {.slot = "s"};
+	struct store store = {.ops = &counting};
+	struct keeper keeper = {
+		.config = &config, .store = &store, .admitted = true, .known = true,
+		.stored = {.confirmed = 90, .sent = {80, 0}},
+	};
+	struct keeper_facts facts = {.confirmable = 90, .sent = {200, 5}};
+
+	keeper.next = keeper.stored;
+	keeper_serve(&keeper, &facts);
+	ok(written == 0, "what was sent is worth no record at once");
+	keeper.unknown_since -= 1000;
+	keeper_serve(&keeper, &facts);
+	ok(written == 1 && keeper.stored.sent.commit == 200,
+	   "it is when nothing is confirmed for a second");
+	facts.sent.ordinal = 6;
+	keeper_serve(&keeper, &facts);
+	keeper_serve(&keeper, &facts);
+	ok(written == 1 && keeper.unknown_since == 0,
+	   "the same transaction is not worth another");
+}
 
 int
 main(void)
@@ -24,5 +72,6 @@ main(void)
 	keeper.writing = false;
 	keeper.behind_since = 0;
 	ok(keeper_timeout(&keeper) == -1, "with all on record it is not due");
+	test_sent();
 	return tap_done();
 }
