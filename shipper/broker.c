@@ -20,6 +20,7 @@
 #include "mem.h"
 #include "producer.h"
 #include "topic_check.h"
+#include "transaction.h"
 
 #define ANSWER_TRIES	6		/* of a second each, for the cluster */
 #define CONNECT_TIMEOUT	3000	/* ms, for one address */
@@ -289,6 +290,21 @@ check_topics(const struct config *cfg,
 				  topics->count == 1 ? "" : "s");
 }
 
+/* Trying the id would take it from the shipper that runs. */
+static void
+note_rights(const struct config *cfg, struct report *report)
+{
+	char	   *id;
+
+	if (cfg->processing_guarantee != EXACTLY_ONCE)
+		return;
+	id = transaction_id(cfg);
+	report_note(report, "whether transactional id \"%s\" may be used is not "
+				"tried: where Kafka has access rules, it takes WRITE and "
+				"DESCRIBE on TransactionalId %s", id, id);
+	free(id);
+}
+
 /* --- the whole ------------------------------------------------------- */
 
 static void
@@ -343,6 +359,7 @@ broker_check(const struct config *cfg, const struct names *topics,
 		check_addresses(cfg, metadata, report);
 		check_topics(cfg, metadata, topics, report);
 		topic_check(rk, cfg, metadata, topics, capture, report);
+		note_rights(cfg, report);
 		rd_kafka_metadata_destroy(metadata);
 	}
 	rd_kafka_destroy(rk);

@@ -69,14 +69,21 @@ static bool is_due(const struct transaction *transaction);
 static void close_it(struct transaction *transaction);
 static void send_position(struct transaction *transaction);
 
+char *
+transaction_id(const struct config *config)
+{
+	const char *own = config_property(config, "transactional.id");
+
+	return own != NULL ? mem_strdup(own) :
+		mem_format("%s%swal2kafka.%s", config->topic_prefix,
+				   *config->topic_prefix != '\0' ? "." : "", config->slot);
+}
+
 bool
 transaction_configure(const struct config *config, rd_kafka_conf_t *conf,
 					  char *err, size_t errsize)
 {
-	const char *own = config_property(config, "transactional.id");
-	char	   *id = own != NULL ? mem_strdup(own) :
-		mem_format("%s%swal2kafka.%s", config->topic_prefix,
-				   *config->topic_prefix != '\0' ? "." : "", config->slot);
+	char	   *id = transaction_id(config);
 	bool		ok = rd_kafka_conf_set(conf, "transactional.id", id, err,
 									   errsize) == RD_KAFKA_CONF_OK;
 

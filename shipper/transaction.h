@@ -23,10 +23,10 @@ struct keeper;
 struct producer;
 struct transaction;
 
-/*
- * Sets the transactional id: the one of [kafka], or made of prefix and slot.
- * False with a message in err.
- */
+/* The transactional id, to be freed: of [kafka], or of prefix and slot. */
+extern char *transaction_id(const struct config *config);
+
+/* Sets it.  False with a message in err. */
 extern bool transaction_configure(const struct config *config,
 								  rd_kafka_conf_t *conf, char *err,
 								  size_t errsize);

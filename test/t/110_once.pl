@@ -77,6 +77,10 @@ sub transactions_are_counted
 
 # --- first start, and a stop with nothing outstanding ---
 $shipper->init;
+like(
+	($shipper->command('check'))[1],
+	qr/^note .*WRITE and DESCRIBE on TransactionalId wal2kafka\.$slot$/m,
+	'check names the right that it cannot try');
 $shipper->start;
 write_rows(20, 5);
 wait_for_slot($node, $slot);
