@@ -121,7 +121,8 @@ warn_of_part(const struct ledger *ledger)
 /*
  * What lay before a change that halts the stream was delivered after the
  * stream broke; it need not be sent again by each start until the change is
- * mended.
+ * mended.  Asked to stop, nobody waits for one more connection, which may take
+ * minutes: the next start sends it once more.
  */
 static void
 confirm_late(struct run *run)
