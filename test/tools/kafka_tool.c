@@ -499,10 +499,11 @@ cmd_produce(const char *brokers, int argc, char **argv)
 	{
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';
-		ok = produce_line(rk, argv[0], line);
+		/* a topic just made may refuse a batch: then none is behind it */
+		ok = produce_line(rk, argv[0], line) &&
+			rd_kafka_flush(rk, TIMEOUT_MS) == 0;
 	}
 	free(line);
-	ok = rd_kafka_flush(rk, TIMEOUT_MS) == 0 && ok;
 	rd_kafka_destroy(rk);
 	return ok ? 0 : 2;
 }

@@ -74,8 +74,6 @@ topic_client(rd_kafka_type_t type, const char *brokers)
 		return topic_consumer(brokers, "read_committed");
 	conf = client_conf(brokers);
 	conf_set(conf, "partitioner", "murmur2_random");	/* as Java */
-	/* a topic just made may refuse a batch and take the next one */
-	conf_set(conf, "max.in.flight.requests.per.connection", "1");
 	return make_client(type, conf);
 }
 
