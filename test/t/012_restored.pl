@@ -21,8 +21,11 @@ CREATE TABLE t (id int PRIMARY KEY, pad text);
 CREATE PUBLICATION p FOR TABLE t;
 EOF
 $kafka->create_topic('public.t', 1);
-my $shipper =
-  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+my $shipper = Wal2Kafka::Shipper->new(
+	node => $node,
+	kafka => $kafka,
+	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http);
 $shipper->init;
 $shipper->start;
 $node->safe_psql('postgres', q{INSERT INTO t VALUES (1, 'before the copy')});
@@ -40,6 +43,18 @@ $node->safe_psql('postgres',
 wait_for_slot($node, $slot);
 
 $node->stop('fast');
+SKIP:
+{
+	skip 'built without HTTP', 3 if !$shipper->{http};
+	$shipper->wait_not_ready(qr/^not ready: not streaming from the server$/);
+	my $now = $shipper->metrics;
+	is($now->{streams_started_total}, 1, 'not ready: the one stream ended');
+	cmp_ok($shipper->metric_sum('connection_failures_total'),
+		'>', 0, 'which is counted');
+	is( $now->{records_acknowledged_total},
+		$now->{records_received_total},
+		'everything is delivered');
+}
 system('rm', '-rf', $data) == 0 && rename("$data.copy", $data) or die 'not put back';
 my $from = $shipper->log_size;
 $node->start;

@@ -39,6 +39,7 @@ sub new_shipper
 		slot        => $slot,
 		publication => 'p',
 		kafka       => undef,
+		http        => Wal2Kafka::Shipper->can_http,
 		options     => { sink => 'file:' . folder($slot), state => 'none' });
 	$shipper{$slot}->init;
 	return begin($slot);
@@ -74,6 +75,20 @@ BEGIN
 	$what;
 END \$\$
 EOF
+	tells($slot);
+	return;
+}
+
+# What the pages say in the 10 s until it asks for the slot again.
+sub tells
+{
+	my ($slot) = @_;
+	my $it = $shipper{$slot};
+	return if !$it->{http};
+	$it->wait_not_ready(qr/^not ready: not streaming from the server$/);
+	is($it->metric_sum('connection_failures_total'), 1, "$slot: not ready, and why is counted");
+	is($it->metric('records_acknowledged_total'),
+		scalar(my @all = delivered($slot)), "$slot: as are the records in the file");
 	return;
 }
 
@@ -117,6 +132,7 @@ is(slot_field($node, 'lost', 'wal_status'), 'lost', 'the slot is lost');
 sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
 $node->reload;
 kill 'CONT', $shipper{lost}->pid;
+tells('lost');
 
 my @slots = qw(dropped anew moved);
 new_shipper($_) for @slots;

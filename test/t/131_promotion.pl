@@ -28,6 +28,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	slot        => $slot,
 	publication => 'p',
 	kafka       => undef,
+	http        => Wal2Kafka::Shipper->can_http,
 	options     => { sink => "file:$folder" });
 
 # Before 17 a copy with its slots is the way to have them on a standby.
@@ -74,10 +75,18 @@ $second->start;
 
 # --- a standby that has no slot yet may get one ---
 my $early = Wal2Kafka::Shipper->new(node => $second, slot => 'other', publication => 'p',
-	kafka => undef, options => { sink => 'stdout', state => 'none' });
+	kafka => undef, http => Wal2Kafka::Shipper->can_http, options => { sink => 'stdout', state => 'none' });
 $early->start;
 $early->wait_for_log(qr/the server is a standby, without the replication slot "other"/);
 is($early->has_ended, '', 'a standby without the slot is asked again');
+SKIP:
+{
+	skip 'built without HTTP', 3 if !$early->{http};
+	$early->wait_not_ready(qr/^not ready: not streaming from the server/);
+	is($early->wait_metric('slot_exists', sub { defined }), 0, 'not ready, and the page has no slot');
+	is($early->metric('streams_started_total'), 0, 'nothing was streamed');
+	cmp_ok($early->metric_sum('connection_failures_total'), '>', 0, 'each attempt is counted');
+}
 is($early->stop, 0, 'stopped');
 
 # --- the standby has all that was shipped ---
@@ -90,6 +99,14 @@ ship_row($second);
 is(delivered(), '1 2 3 4', 'it goes on at the new primary, without a repeat');
 like(log_now(), qr/the server's timeline is 2, and was 1 up to/, 'and says so');
 unlike(log_now(), qr/standing by/, 'nobody else has the slot');
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{streams_started_total}, 2, 'ready, over a second stream');
+	is($now->{records_acknowledged_total}, 4, 'with all acknowledged');
+	cmp_ok($shipper->metric_sum('connection_failures_total'), '>', 0, 'and the loss is counted');
+}
 is($shipper->stop, 0, 'stopped');
 
 # --- the old primary comes back instead of the new one ---
@@ -100,6 +117,11 @@ $second->stop('immediate');
 $first->start;
 $shipper->wait_for_log(qr/the server's timeline is 1, and was 2: it was left behind/, $from);
 pass('a primary that was left behind is refused');
+if ($shipper->{http})
+{
+	$shipper->wait_not_ready(qr/^not ready: not streaming from the server$/);
+	is($shipper->metric('streams_started_total'), 1, 'not ready, and nothing is streamed from it');
+}
 is($shipper->kill9, 137, 'killed');
 $first->stop('immediate');
 $second->start;
