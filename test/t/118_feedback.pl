@@ -33,6 +33,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $to_kafka,
 	conninfo => $to_server->conninfo('postgres', 'connect_timeout=2'),
 	postgres => { publication => 'p' },
+	http => Wal2Kafka::Shipper->can_http,
 	options => {
 		standby_check_interval => 1,
 		max_in_flight => '1MB',
@@ -81,6 +82,19 @@ is(sender(), $walsender,
 	'with a full ledger feedback goes on: the server stays patient');
 unlike(substr($shipper->log, $from),
 	qr/trying again/, 'and nothing was lost');
+SKIP:
+{
+	skip 'built without HTTP', 4 if !$shipper->{http};
+	$shipper->wait_not_ready(qr/Kafka acknowledges nothing/);
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total},
+		100, 'not ready: nothing more is acknowledged');
+	is( $now->{records_outstanding},
+		$now->{records_received_total} - 100,
+		'what else was received waits');
+	cmp_ok($now->{lag_seconds}, '>=', 4, 'since long');
+	is($now->{streams_started_total}, 1, 'over the first connection');
+}
 $to_kafka->pass;
 wait_for_slot($node, $slot);
 pass('when Kafka goes on, so does all');
@@ -94,9 +108,17 @@ $node->wait_for_log(
 	qr/terminating walsender process due to replication timeout/);
 $shipper->wait_for_log(qr/trying again in/, $from);
 pass('the server gives up a reader that it does not hear');
+if ($shipper->{http})
+{
+	is($shipper->metric_sum('connection_failures_total'),
+		1, 'which is counted');
+	$shipper->wait_not_ready(qr/not streaming from the server/);
+}
 $to_server->pass;
 wait_for_slot($node, $slot);
 pass('the shipper comes back');
+is($shipper->metric('streams_started_total'), 2, 'which is counted')
+  if $shipper->{http};
 
 # --- the shipper's end is gone, and the server does not know ---
 $node->safe_psql('postgres',
@@ -108,8 +130,20 @@ $to_server->vanish('client');
 write_rows(100);
 $shipper->wait_for_log(qr/the server still serves the connection/, $from);
 pass('the slot is still in use, by what is no more');
+if ($shipper->{http})
+{
+	$shipper->wait_not_ready(qr/another connection reads the slot/);
+	is($shipper->metric('standby'), 0, 'which is no other program');
+}
 wait_for_slot($node, $slot);
 pass('until the server gives that up too');
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total}, $rows, 'ready: all acknowledged');
+	is($now->{takeovers_total}, 0, 'nothing was taken over');
+}
 
 $witness->wait_for_sample;
 is($shipper->stop, 0, 'stopped');

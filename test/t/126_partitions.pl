@@ -23,6 +23,7 @@ my $shipper  = Wal2Kafka::Shipper->new(
 	node        => $node,
 	kafka       => $kafka,
 	publication => 'p',
+	http        => Wal2Kafka::Shipper->can_http,
 	broker      => { 'topic.metadata.refresh.interval.ms' => 300 });
 $shipper->init;
 $shipper->start;
@@ -53,6 +54,15 @@ for my $count (7, 9)
 		"$count partitions under load: old and new are logged, all are used");
 }
 
+SKIP:
+{
+	skip 'built without HTTP', 4 if !$shipper->{http};
+	ok($shipper->ready, 'ready all the time');
+	my $now = $shipper->metrics;
+	is($now->{records_failed_total}, 0, 'nothing was sent in vain');
+	is($now->{streams_started_total}, 1, 'one stream');
+	is($shipper->metric_sum('producer_restarts_total'), 0, 'one producer');
+}
 is($shipper->stop, 0, 'stopped');
 $kafka->add_partitions('public.def_6', 8);
 $shipper->start;

@@ -28,6 +28,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka       => $kafka,
 	publication => 'p',
 	broker      => { 'reconnect.backoff.max.ms' => 500 },
+	http        => Wal2Kafka::Shipper->can_http,
 	options     => { release_after => $release, standby_check_interval => 1 });
 $shipper->init;
 $shipper->start;
@@ -75,6 +76,18 @@ sub caught_up
 	return;
 }
 
+# It is ready again, over one more connection.
+sub next_stream
+{
+	my ($what, $before) = @_;
+	return if !$shipper->{http};
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_outstanding}, 0, "$what: nothing waits");
+	is($now->{streams_started_total}, $before + 1, "$what: one more stream is counted");
+	return;
+}
+
 # --- Kafka is healthy: what was committed is delivered before the end ---
 stop_under_load('Kafka is healthy');
 is($shipper->kill9, 137, 'the shipper is killed while there is no server');
@@ -88,10 +101,17 @@ SKIP:
 {
 	skip 'a mock broker cannot be frozen', 2 if $mock;
 	caught_up('in between');
+	my $before = $shipper->{http} ? $shipper->metric('streams_started_total') : 0;
 	stop_under_load('Kafka is frozen', sub { $kafka->freeze });
+	if ($shipper->{http})
+	{
+		$shipper->wait_not_ready(qr/not streaming from the server; Kafka does not answer/);
+		cmp_ok($shipper->metric('records_outstanding'), '>', 0, 'Kafka is frozen: not ready, records wait');
+	}
 	$node->start;
 	$kafka->thaw;
 	caught_up('Kafka was frozen');
+	next_stream('Kafka was frozen', $before);
 }
 
 # --- Kafka is down, and a supervisor starts the shipper anew every second ---
@@ -135,6 +155,7 @@ SKIP:
 	$node->reload;
 	$shipper->start;
 	stop_under_load('wal_sender_shutdown_timeout', sub { $kafka->freeze });
+	$shipper->wait_not_ready(qr/not streaming from the server/) if $shipper->{http};
 	$node->start;
 	$kafka->thaw;
 	caught_up('the server did not wait');

@@ -23,6 +23,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	node        => $node,
 	kafka       => $kafka,
 	publication => 'p',
+	http        => Wal2Kafka::Shipper->can_http,
 	options     => { max_in_flight => '1MB', release_after => 600 });
 $shipper->init;
 $shipper->start;
@@ -39,6 +40,7 @@ sub under_load
 	restart_shipper();
 	my $here    = $kafka->count($load->topics);
 	my $writers = $load->start_writers($seed++, 150);
+	my $pid     = $shipper->pid;
 
 	$kafka->wait_for_count($here + 20, $load->topics);
 	$fault->();
@@ -47,6 +49,19 @@ sub under_load
 		sub { $node->psql('postgres', 'SELECT 1') == 0 });
 	wait_for_slot($node, $slot);
 	pass("$what: everything arrives");
+	tells($what) if $shipper->{http} && $pid == $shipper->pid;
+	return;
+}
+
+# The shipper that lived through it is ready again, and has counted.
+sub tells
+{
+	my ($what) = @_;
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	my $reason = $what =~ /cancelled/ ? 'unexpected' : 'retry';
+	cmp_ok($now->{qq(connection_failures_total{reason="$reason"})}, '>', 0, "$what: ready, counted as $reason");
+	cmp_ok($now->{streams_started_total}, '>=', 2, "$what: so is the next stream");
 	return;
 }
 
@@ -89,8 +104,10 @@ SKIP:
 	$node->poll_query_until('postgres',
 		"SELECT reply_time > '$now'::timestamptz + '2.5 s' FROM pg_stat_replication") or die 'silence';
 	is(walsender(), $pid, 'the stream outlives a wal_sender_timeout of one second');
+	$shipper->wait_not_ready(qr/^not ready: .*Kafka/) if $shipper->{http};
 	$kafka->thaw;
 	wait_for_slot($node, $slot);
+	$shipper->wait_ready if $shipper->{http};
 }
 
 under_load('the walsender is cancelled', sub { sql('SELECT pg_cancel_backend(' . walsender() . ')') });

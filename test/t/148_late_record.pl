@@ -31,6 +31,7 @@ my ($slow, $quick) = map {
 	Wal2Kafka::Shipper->new(
 		node => $node,
 		kafka => $_,
+		http => Wal2Kafka::Shipper->can_http,
 		publication => 'p')
 } $proxy, $kafka;
 $slow->init;
@@ -62,6 +63,13 @@ $node->poll_query_until('postgres',
 		WHERE backend_type = 'walsender' AND state = 'idle'})
   or die 'the slow one does not connect';
 
+if ($slow->{http})
+{
+	$slow->wait_not_ready(
+		qr/^not ready: not streaming from the server; Kafka does not answer/);
+	ok($slow->live, 'it is not ready, and lives');
+}
+
 $quick->start;
 rows_arrive('the quick one');
 is($quick->kill9, 137, 'and is gone');
@@ -71,6 +79,12 @@ $proxy->pass;
 $slow->wait_for_log(qr/streaming slot|state record.*ends|restored/, $from);
 unlike(substr($slow->log, $from), qr/older copy/, 'the server is the same');
 rows_arrive('the slow one again');
+if ($slow->{http})
+{
+	$slow->wait_ready;
+	is($slow->metric('records_acknowledged_total'),
+		100, 'ready, and what is its own is acknowledged');
+}
 is($slow->stop, 0, 'stopped');
 
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,

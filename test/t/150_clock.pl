@@ -29,6 +29,7 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $kafka,
 	publication => 'p',
 	broker => { 'reconnect.backoff.max.ms' => 500 },
+	http => Wal2Kafka::Shipper->can_http,
 	options => { release_after => 2 });
 $shipper->init;
 $clock->run(sub { $shipper->start; });
@@ -63,6 +64,7 @@ for my $step ($hour, 0, -$hour, 0, -10 * 365 * 24 * $hour, 0)
 		substr($shipper->log, $from),
 		qr/ (?:error|warning) |letting go|trying again/,
 		'and nothing timed out');
+	ok($shipper->ready, 'nor is it less ready') if $shipper->{http};
 }
 
 # what waits for Kafka is set back while it waits
@@ -72,9 +74,21 @@ $kafka->kill9;
 $node->safe_psql('postgres',
 	'INSERT INTO t VALUES (' . ++$rows . q{, 0, 'kept')});
 $shipper->wait_for_log(qr/letting go/, $from);
+if ($shipper->{http})
+{
+	$shipper->wait_not_ready(qr/Kafka does not answer/);
+	is($shipper->metric('records_outstanding'), 1, 'not ready: one waits');
+}
 $clock->set(0);
 $kafka->start;
 rows_arrive('set back by an hour while Kafka was away');
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total}, $rows, 'ready: all acknowledged');
+	is($now->{streams_started_total}, 2, 'and one reconnect in all');
+}
 is($shipper->stop, 0, 'stopped');
 
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,

@@ -107,6 +107,9 @@ pthread_cond_timedwait(pthread_cond_t *restrict cond,
 	int64_t		ns;
 	int			result = ETIMEDOUT;
 
+	/* glibc's mark of a condition that was made for the monotonic clock */
+	if ((cond->__data.__wrefs & 2) != 0)
+		return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, until);
 	while (result == ETIMEDOUT && (ns = left(until)) > 0)
 	{
 		struct timespec step;
