@@ -201,7 +201,11 @@ take_record(struct cursor *cursor, const struct frame_record *record)
 		ledger_ack(cursor->ledger, cursor->entry, 1);
 		return true;
 	}
-	++*table->records;
+	if (position_is_after(position, cursor->counted))
+	{
+		cursor->counted = position;
+		++*table->records;
+	}
 	cursor->records[cursor->used++] = (struct sink_record) {
 		.topic = table->topic,
 		.entry = cursor->entry,
@@ -236,7 +240,8 @@ take_notice(struct cursor *cursor, const struct frame_notice *notice)
 			break;
 		case WIRE_NOTICE_STUB:
 			/* it is in front of the record */
-			metrics.stubs++;
+			if (position_is_after(cursor->next, cursor->counted))
+				metrics.stubs++;
 			log_warning("record " LSN_FORMAT "/%" PRIu64 " of table %s is a "
 						"stub, without what is too large or has no text",
 						LSN_ARGS(notice->lsn), cursor->next.ordinal, name);

@@ -38,6 +38,7 @@ struct cursor
 	struct sink_record records[CURSOR_RECORDS];
 	size_t		used;			/* records[taken .. used): not yet sent */
 	size_t		taken;
+	struct position counted;	/* of the newest one in the tables' counters */
 
 	bool		fingerprint_known;
 	uint64_t	fingerprint;

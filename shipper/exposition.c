@@ -63,13 +63,16 @@ static const struct row rows[] = {
 	{"server_lsn", false, FIELD(server_end),
 	"End of the server's log, as far as known."},
 	{"truncates_skipped", true, FIELD(truncates),
-	"TRUNCATEs that consumers were not told of."},
+	"TRUNCATEs that consumers were not told of, those received again "
+	"included."},
 	{"stubs", true, FIELD(stubs),
 	"Records sent without the columns that were in the way."},
 	{"records_dropped", true, FIELD(dropped),
-	"Records that could not even be sent as stubs, dropped as asked."},
+	"Records that could not even be sent as stubs, dropped as asked; those "
+	"received again included."},
 	{"changes_without_identity", true, FIELD(no_identity),
-	"Updates and deletes that name no row, for want of a replica identity."},
+	"Updates and deletes that name no row, for want of a replica identity; "
+	"those received again included."},
 	{"messages_ignored", true, FIELD(no_messages),
 	"Messages that emit_message() did not write, and that cannot be read."},
 	{"slot_look_failures", true, FIELD(slot_failures),

@@ -104,6 +104,8 @@ sub is_counted
 	is( $count->('records_produced_total'),
 		$count->('records_acknowledged_total') + $failed,
 		"$name: what was sent is acknowledged, or failed");
+	is($now->{'table_records_total{schema="public",table="t"}'},
+		$rows, "$name: of the table each is counted once");
 	return;
 }
 

@@ -111,6 +111,7 @@ wait_for_slot($node, 'main');
 is($kafka->count('public.keyless'), 2, 'nothing of it is lost');
 
 # --- smaller records only ---
+my $was = $shipper->{http} ? $shipper->metrics : {};
 $admin->configure_topic('public.t', 'max.message.bytes' => 10000);
 $from = $shipper->log_size;
 execute(
@@ -121,6 +122,16 @@ like(
 	substr($shipper->log, $from),
 	qr/making smaller batches/,
 	'a smaller max.message.bytes: smaller batches');
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{'producer_restarts_total{reason="smaller_batches"}'},
+		$was->{'producer_restarts_total{reason="smaller_batches"}'} + 1,
+		'ready again, and a new producer is counted, with its reason');
+	is($now->{'table_records_total{schema="public",table="t"}'},
+		199, 'what it sends anew is not counted anew');
+}
 $lsn = execute("INSERT INTO t VALUES (201, 0, repeat('l', 20000))");
 is($shipper->wait_exit, 3, 'a record that is larger: status 3');
 like(

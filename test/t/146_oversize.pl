@@ -40,6 +40,7 @@ sub shipper
 		kafka => $proxy,
 		slot => $slot,
 		publication => 'p',
+		http => Wal2Kafka::Shipper->can_http,
 		broker => \%broker,
 		routes => { 'public.doc' => { topic => $slot } });
 	$shipper->init;
@@ -76,10 +77,13 @@ sub keys_of
 sub let_through
 {
 	my ($shipper, $topic, $name, $max) = @_;
-	$shipper->configure($shipper->config_text
-		  . "[wal2kafka]\nmax_record = ${max}B\nstub = $name\n");
+	$shipper->{options} =
+	  { %{ $shipper->{options} || {} }, max_record => "${max}B", stub => $name };
+	$shipper->configure($shipper->config_text);
 	$shipper->start;
 	wait_for_slot($node, $shipper->{slot});
+	is($shipper->metric('stubs_total'), 1, "$topic: the stub is counted")
+	  if $shipper->{http};
 	is($shipper->stop, 0, "$topic: goes on with stub = $name");
 	my %stubs = map { $_->{key} => $_->{json}{omitted} }
 	  grep { exists $_->{json}{omitted} } $kafka->records($topic);
