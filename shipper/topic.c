@@ -10,12 +10,14 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "store.h"
 #include "topic_state.h"
 
 #define RECHECK_MS			60000
 #define WATCH_MS			1000
 
 static int64_t recheck_interval(const struct config *config);
+static bool is_of_state(const struct config *config, const char *name);
 
 struct topics *
 topics_open(const struct config *config, rd_kafka_t *kafka, int wake)
@@ -58,6 +60,16 @@ topics_find(struct topics *topics, const char *name)
 	}
 	topic->next = topics->list;
 	topics->list = topic;
+	if (is_of_state(topics->config, name))
+	{
+		log_error("topic \"%s\" holds the state record: no row and no message "
+				  "may go there", name);
+		log_hint("Name another topic for it (a [route] wins over a label, "
+				 "message_topics need not list it) and run \"wal2kafka drop "
+				 "--state\", or set \"state\" to another.");
+		topic->state = TOPIC_ASKED; /* which nobody answers */
+		topics->hopeless = true;
+	}
 	return topic;
 }
 
@@ -79,7 +91,8 @@ topics_ask(struct topics *topics, struct topic *topic)
 enum sink_health
 topics_collect(struct topics *topics)
 {
-	enum sink_health health = HEALTH_FINE;
+	enum sink_health health = topics->hopeless ? HEALTH_HOPELESS :
+		HEALTH_FINE;
 	struct lookup *answers = lookups_take(topics->lookups);
 	struct lookup *lookup;
 
@@ -175,6 +188,20 @@ topics_close(struct topics *topics)
 		free(topic);
 	}
 	free(topics);
+}
+
+/*
+ * Owners of tables choose topics, and with a glob in message_topics any role
+ * does: what they wrote there, the next start would take for ours.
+ */
+static bool
+is_of_state(const struct config *config, const char *name)
+{
+	char	   *own = store_topic_name(config);
+	bool		is = own != NULL && strcmp(own, name) == 0;
+
+	free(own);
+	return is;
 }
 
 /* librdkafka's own refresh interval says how soon people want to know. */

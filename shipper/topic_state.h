@@ -21,6 +21,7 @@ struct topics
 	unsigned	waiting;		/* topics to be asked for again */
 	size_t		smallest;		/* of their limits; 0: none is known */
 	bool		changed;
+	bool		hopeless;		/* one of them is not for records */
 	int64_t		recheck_at;		/* ms */
 	int64_t		recheck_ms;
 	int64_t		watch_at;		/* ms */

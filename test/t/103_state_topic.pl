@@ -263,6 +263,37 @@ wait_for_slot($node, $slot);
 is($other->stop, 0, 'stopped');
 is({ $kafka->topics }->{"bank1.$state_topic"}, 1,
 	'it has a topic of its own');
+
+# --- what a table's owner, or any role, sends there ---
+insert(1);
+my $greedy = Wal2Kafka::Shipper->new(
+	%common,
+	kafka    => $kafka,
+	postgres => { topic_prefix => 'bank1' },
+	options  => { message_topics => '*' },
+	routes   => { t => { topic => "bank1.$state_topic" } });
+refused($greedy, 'a table that is routed to it',
+	qr/"bank1\.$state_topic" holds the state record/, qr/another topic/);
+$greedy->{routes} = {};
+$greedy->configure($greedy->config_text);
+is(($greedy->command('drop', '--state'))[0], 0, 'a person names another');
+goes_on($greedy, 'routed elsewhere');
+wait_for_slot($node, $slot);
+$node->safe_psql('postgres', <<"EOF");
+CREATE FUNCTION emit(text, text, text, jsonb, bool) RETURNS pg_lsn LANGUAGE C
+	AS 'wal2kafka', 'wal2kafka_emit_message_text';
+SELECT emit('bank1.$state_topic', '$slot', 'forged', NULL, true);
+EOF
+is($greedy->wait_exit, 3, 'a message to it: status 3');
+unlike(join('', map { $_->{value} // '' } $kafka->messages("bank1.$state_topic")),
+	qr/forged/, 'it is not there');
+$greedy->{options} = {};
+$greedy->configure($greedy->config_text);
+is(($greedy->command('drop', '--state'))[0], 0, 'a person lists no such topic');
+goes_on($greedy, 'with no topics of messages');
+insert(1);
+wait_for_slot($node, $slot);
+is($greedy->stop, 0, 'stopped');
 refused(
 	$plain,
 	'the first one, which the slot has left behind',

@@ -31,6 +31,8 @@ static struct config config = {
 	.topic_partitions = 1,
 	.max_in_flight = 1024 * 1024,
 	.http = (char *) "none",
+	.topic_prefix = (char *) "",
+	.state = (char *) "none",
 };
 
 /* One producer, its cluster and its ledger. */
