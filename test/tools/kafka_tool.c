@@ -493,17 +493,20 @@ cmd_produce(const char *brokers, int argc, char **argv)
 	char	   *line = NULL;
 	size_t		size = 0;
 	ssize_t		len;
+	int			count = 0;
 	bool		ok = true;
 
 	while (ok && (len = getline(&line, &size, stdin)) > 0)
 	{
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';
+		ok = produce_line(rk, argv[0], line);
 		/* a topic just made may refuse a batch: then none is behind it */
-		ok = produce_line(rk, argv[0], line) &&
-			rd_kafka_flush(rk, TIMEOUT_MS) == 0;
+		if (++count <= 20)
+			ok = rd_kafka_flush(rk, TIMEOUT_MS) == 0 && ok;
 	}
 	free(line);
+	ok = rd_kafka_flush(rk, TIMEOUT_MS) == 0 && ok;
 	rd_kafka_destroy(rk);
 	return ok ? 0 : 2;
 }
