@@ -33,6 +33,7 @@ my $shipper = once_shipper(
 	node => $node,
 	kafka => $kafka,
 	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http,
 	options => { max_in_flight => '1MB' });
 $shipper->init;
 $node->safe_psql(
@@ -78,6 +79,17 @@ cmp_ok($all, '>', $committed,
 $shipper->start;
 wait_for_slot($node, $slot);
 is_once($node, $kafka, @topics);
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	my $now = $shipper->metrics;
+	is($now->{records_acknowledged_total},
+		12_000 - $committed, 'ready: what was not committed is acknowledged');
+	is($now->{records_repeated_total},
+		$committed, 'what was committed is counted as repeated');
+	cmp_ok($now->{kafka_transactions_committed_total},
+		'>', 1, 'in several transactions');
+}
 is($shipper->stop, 0, 'stopped');
 is(scalar($kafka->records(@topics)), 12_000, 'all of it is there, once');
 cmp_ok($kafka->count_uncommitted(@topics),

@@ -46,6 +46,7 @@ my ($first, $second) = map {
 		node => $node,
 		kafka => $kafka,
 		publication => 'p',
+		http => Wal2Kafka::Shipper->can_http,
 		options => { standby_check_interval => 1, log_level => 'debug' })
 } 1 .. 2;
 $first->init;
@@ -76,6 +77,15 @@ like(
 	qr/taken the transactional id|fenced/i,
 	'the zombie is told that its id was taken');
 ok(!$first->has_ended, 'and lives on');
+if ($first->{http})
+{
+	$first->wait_not_ready(qr/another connection reads the slot/);
+	is($first->metric('standby'), 1, 'it says that it is a standby');
+	cmp_ok($first->metric_sum('producer_restarts_total'),
+		'>', 0, 'and that its producer was no good any more');
+	is($second->metric_sum('producer_restarts_total'),
+		0, 'the other one never had a reason');
+}
 write_rows(100);
 wait_for_slot($node, $slot);
 is_once($node, $kafka, $topic);
@@ -88,6 +98,11 @@ $first->wait_for_log(qr/streaming slot/, $from);
 write_rows(100);
 wait_for_slot($node, $slot);
 is_once($node, $kafka, $topic);
+if ($first->{http})
+{
+	$first->wait_ready;
+	is($first->metric('takeovers_total'), 1, 'ready, the takeover is counted');
+}
 is($first->stop, 0, 'stopped');
 
 done_testing();

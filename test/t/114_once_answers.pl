@@ -40,6 +40,7 @@ my $shipper = once_shipper(
 	node => $node,
 	kafka => $proxy,
 	publication => 'p',
+	http => Wal2Kafka::Shipper->can_http,
 	broker => {
 		'transaction.timeout.ms' => 10_000,
 		'socket.timeout.ms' => 1000
@@ -61,7 +62,14 @@ sub arrives
 	wait_for_slot($node, $slot);
 	pass($what);
 	is_once($node, $kafka, $topic);
+	$shipper->wait_ready if $shipper->{http};
 	return;
+}
+
+# How often a commit was in doubt.
+sub doubts
+{
+	return $shipper->metric('producer_restarts_total{reason="transaction"}');
 }
 
 $shipper->init;
@@ -94,9 +102,16 @@ arrives('a commit that never was');
 
 # --- a commit is carried out, and nobody says so ---
 my $from = $shipper->log_size;
+my $failed = $shipper->{http} ? $shipper->metric('kafka_transactions_failed_total') : 0;
 $proxy->answer('EndTxn', 'drop', count => 50);
 write_rows();
 $shipper->wait_for_log(qr/could not commit a Kafka transaction/, $from);
+if ($shipper->{http})
+{
+	$shipper->wait_metric('kafka_transactions_failed_total', sub { $_ > $failed });
+	$shipper->wait_not_ready(qr/what failed is being sent again/);
+	pass('not ready, and counted');
+}
 $proxy->pass;
 arrives('a commit whose outcome is not known');
 
@@ -108,6 +123,7 @@ for my $api (qw(AddPartitionsToTxn Produce EndTxn InitProducerId))
 		for (1 .. $ENV{ROUNDS} // 1)
 		{
 			my $fired = $proxy->fired;
+			my $doubts = $shipper->{http} ? doubts() : 0;
 
 			# a new producer is what begins with InitProducerId
 			$proxy->answer('EndTxn', 'reset') if $api eq 'InitProducerId';
@@ -116,6 +132,8 @@ for my $api (qw(AddPartitionsToTxn Produce EndTxn InitProducerId))
 			$proxy->wait_fired($fired, $api eq 'InitProducerId' ? 2 : 1);
 			wait_for_slot($node, $slot);
 			$proxy->pass;
+			cmp_ok(doubts(), '>', $doubts, "$api, $fault: is counted")
+			  if $shipper->{http} && $api =~ /EndTxn|Init/;
 		}
 	}
 	arrives("$api: lost");

@@ -62,7 +62,7 @@ $primary->reload;
 my $both = 'dbname=postgres target_session_attrs=read-write host='
   . $primary->host . ',' . $standby->host . ' port=' . $primary->port . ',' . $standby->port;
 my $shipper = Wal2Kafka::Shipper->new(conninfo => $both, kafka => $kafka, publication => 'p',
-	postgres => { failover => 'true' });
+	http => Wal2Kafka::Shipper->can_http, postgres => { failover => 'true' });
 my $plain = Wal2Kafka::Shipper->new(conninfo => $both, kafka => undef, publication => 'p',
 	slot => 'plain', options => { sink => 'file:' . launch_dir() . '/sink' });
 $_->init, $_->start for $shipper, $plain;
@@ -74,19 +74,32 @@ wait_until('the standby keeps the slot', sub {
 	$primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
 	slot_field($standby, $slot, 'synced AND NOT temporary') eq 't' });
 my $early = Wal2Kafka::Shipper->new(node => $standby, kafka => undef, publication => 'p',
-	options => { sink => 'stdout', state => 'none' });
+	http => Wal2Kafka::Shipper->can_http, options => { sink => 'stdout', state => 'none' });
 $early->start;
 $early->wait_for_log(qr/the server is a standby, and its replication slot "$slot" a copy of the primary's/);
+if ($early->{http})
+{
+	is($early->wait_metric('slot_exists', sub { defined }), 1, 'the page has the copy');
+	is($early->metric('slot_active'), 0, 'which nobody reads');
+	ok(!$early->ready, 'and is not ready');
+}
 is($early->stop, 0, 'the copy is not read before the standby is promoted');
 my $writers = $load->start_writers(1, 4000);
 $kafka->wait_for_count(300, $load->topics);
 $primary->stop('immediate');
 eval { $writers->finish };    # they lost their server
+$shipper->wait_not_ready(qr/^not ready: not streaming from the server$/) if $shipper->{http};
 $standby->promote;
 $load->{node} = $standby;
 $load->write_rows(2, 100);
 wait_for_slot($standby, $slot);
 pass('the shipper goes on at the new primary');
+if ($shipper->{http})
+{
+	$shipper->wait_ready;
+	is($shipper->metric('streams_started_total'), 2, 'ready, over a second stream');
+	is($shipper->metric('records_outstanding'), 0, 'nothing waits');
+}
 like($shipper->log, qr/the server's timeline is 2, and was 1 up to/, 'and knows that it is another');
 is($plain->wait_exit, 3, 'the shipper of a plain slot leaves it to a person');
 like($plain->log, qr/slot "plain" does not exist.*Everything up to [0-9A-F]+\/[0-9A-F]+ is delivered/s,
