@@ -324,6 +324,9 @@ begin_writing(struct keeper *keeper, const struct state *state)
 	keeper->writing = true;
 	keeper->paid_until = (keeper->paid_until > now ? keeper->paid_until :
 						  now) + INTERVAL_MS;
+	/* those that the server asked for are not to be waited for later */
+	if (keeper->paid_until > now + BURST_MS + INTERVAL_MS)
+		keeper->paid_until = now + BURST_MS + INTERVAL_MS;
 	store_write(keeper->store, text);
 	free(text);
 	drain(keeper);				/* a file is written by now */

@@ -54,6 +54,30 @@ test_sent(void)
 	   "the same transaction is not worth another");
 }
 
+/* A server that stops asks without a pause. */
+static void
+test_wanted(void)
+{
+	const struct config config = {.slot = "s"};
+	struct store store = {.ops = &counting};
+	struct keeper keeper = {
+		.config = &config, .store = &store, .admitted = true, .known = true,
+		.stored = {.confirmed = 1},
+	};
+	struct keeper_facts facts = {.wanted = true};
+
+	keeper.next = keeper.stored;
+	written = 0;
+	for (facts.confirmable = 2; facts.confirmable < 1000; facts.confirmable++)
+		keeper_serve(&keeper, &facts);
+	ok(written == 998, "a server that asks has everything on record");
+	facts.wanted = false;
+	keeper_serve(&keeper, &facts);
+	keeper_serve(&keeper, &facts);
+	ok(keeper_timeout(&keeper) <= 1000,
+	   "and what comes later is on record within a second all the same");
+}
+
 int
 main(void)
 {
@@ -73,5 +97,6 @@ main(void)
 	keeper.behind_since = 0;
 	ok(keeper_timeout(&keeper) == -1, "with all on record it is not due");
 	test_sent();
+	test_wanted();
 	return tap_done();
 }
