@@ -89,7 +89,7 @@ begin($_), waits($_) for 'b', 'c';
 # asks again and again, on one connection, and says it once
 my @asked = map { my $n = $_; sub {
 	$node->safe_psql('postgres', "SELECT $n FROM pg_stat_activity
-		WHERE query LIKE '%LEFT JOIN pg_replication_slots%' AND pid <> pg_backend_pid() ORDER BY pid")
+		WHERE query LIKE '%LEFT JOIN pg_replication_slots%' AND query NOT LIKE '%pg_stat_activity%' ORDER BY pid")
 } } 'pid', 'query_start';
 my (@pids, $times);
 for (1 .. 3)
