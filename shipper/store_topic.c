@@ -13,10 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "mem.h"
 #include "producer.h"
 #include "ready.h"
+
+#define PATIENCE	2			/* times socket.timeout.ms */
 
 static enum store_answer topic_read(struct store *store, struct state *state,
 									bool make);
@@ -26,6 +29,10 @@ static void topic_poll_fd(const struct store *store, struct pollfd *fd);
 static void topic_close(struct store *store);
 
 static rd_kafka_t *open_client(const struct config *config);
+static void take_client(struct store_topic *topic, rd_kafka_t *kafka);
+static void change_client(struct store_topic *topic);
+static void close_client(struct store_topic *topic);
+static int	socket_timeout(rd_kafka_t *kafka);
 static void take(struct store_topic *topic, rd_kafka_event_t *event);
 static void take_report(struct store_topic *topic,
 						const rd_kafka_message_t *message);
@@ -51,14 +58,22 @@ store_topic_open(const struct config *config)
 	topic->base.ops = &topic_ops;
 	topic->name = store_topic_name(config);
 	topic->base.where = mem_format("topic \"%s\"", topic->name);
+	if (pipe2(topic->wake, O_NONBLOCK | O_CLOEXEC) != 0)
+		abort();
+	take_client(topic, kafka);
+	return &topic->base;
+}
+
+static void
+take_client(struct store_topic *topic, rd_kafka_t *kafka)
+{
 	topic->kafka = kafka;
 	topic->handle = rd_kafka_topic_new(kafka, topic->name, NULL);
 	topic->queue = rd_kafka_queue_get_main(kafka);
-	if (topic->handle == NULL ||
-		pipe2(topic->wake, O_NONBLOCK | O_CLOEXEC) != 0)
+	if (topic->handle == NULL)
 		abort();
+	topic->patience = PATIENCE * socket_timeout(kafka);
 	rd_kafka_queue_io_event_enable(topic->queue, topic->wake[1], "k", 1);
-	return &topic->base;
 }
 
 static enum store_answer
@@ -83,6 +98,7 @@ topic_write(struct store *store, const char *text)
 	const char *key = store->config->slot;
 
 	topic->progress = STORE_WRITING;
+	topic->written_at = clock_ms();
 	if (rd_kafka_produce(topic->handle, 0, RD_KAFKA_MSG_F_COPY,
 						 (char *) text, text != NULL ? strlen(text) : 0, key,
 						 strlen(key), NULL) != 0)
@@ -104,6 +120,9 @@ topic_drain(struct store *store)
 		take(topic, event);
 		rd_kafka_event_destroy(event);
 	}
+	if (topic->progress == STORE_WRITING &&
+		clock_ms() - topic->written_at >= topic->patience)
+		change_client(topic);
 	progress = topic->progress;
 	if (progress != STORE_WRITING)
 		topic->progress = STORE_IDLE;
@@ -122,6 +141,37 @@ static void
 topic_close(struct store *store)
 {
 	struct store_topic *topic = (struct store_topic *) store;
+
+	close_client(topic);
+	close(topic->wake[0]);
+	close(topic->wake[1]);
+	free(topic->name);
+	free(topic);
+}
+
+/*
+ * librdkafka gives no record up, and reports none when it has lost sight of
+ * the partition; 2.14.2 did so for good when its broker was restarted behind
+ * a slow link.
+ */
+static void
+change_client(struct store_topic *topic)
+{
+	rd_kafka_t *kafka = open_client(topic->base.config);
+
+	topic->progress = STORE_FAILED;
+	topic->base.person = false;
+	snprintf(topic->base.error, sizeof(topic->base.error),
+			 "no delivery report within %d s", topic->patience / 1000);
+	if (kafka == NULL)
+		return;
+	close_client(topic);
+	take_client(topic, kafka);
+}
+
+static void
+close_client(struct store_topic *topic)
+{
 	rd_kafka_event_t *event;
 
 	rd_kafka_purge(topic->kafka,
@@ -133,10 +183,19 @@ topic_close(struct store *store)
 	rd_kafka_queue_destroy(topic->queue);
 	rd_kafka_topic_destroy(topic->handle);
 	rd_kafka_destroy(topic->kafka);
-	close(topic->wake[0]);
-	close(topic->wake[1]);
-	free(topic->name);
-	free(topic);
+}
+
+/* Within which a request of the client is answered, or tried again. */
+static int
+socket_timeout(rd_kafka_t *kafka)
+{
+	char		text[32];
+	size_t		size = sizeof(text);
+
+	if (rd_kafka_conf_get(rd_kafka_conf(kafka), "socket.timeout.ms", text,
+						  &size) != RD_KAFKA_CONF_OK)
+		return 60000;
+	return atoi(text);
 }
 
 /*

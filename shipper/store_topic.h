@@ -22,6 +22,8 @@ struct store_topic
 	rd_kafka_topic_t *handle;	/* owned */
 	int			wake[2];		/* pipe: something is in the queue */
 	enum store_progress progress;
+	int64_t		written_at;		/* ms, of clock_ms() */
+	int			patience;		/* ms, for a delivery report */
 	bool		good;			/* one partition, compacted: seen once */
 };
 

@@ -143,16 +143,29 @@ is($shipper->stop, 0, 'stopped');
 # --- Kafka is frozen, and nothing is on its way ---
 SKIP:
 {
-	skip 'the mock broker cannot be frozen', 6
+	skip 'the mock broker cannot be frozen', 7
 	  if Wal2Kafka::Kafka::why_mock();
 	my $kafka = Wal2Kafka::Kafka->new;
 	$kafka->create_topic('public.t', 1);
 	$shipper = Wal2Kafka::Shipper->new(
 		%common,
 		kafka   => $kafka,
+		broker  => { 'socket.timeout.ms' => 1000 },
 		options => { release_after => 2 });
 	goes_on($shipper, 'with Kafka');
 	ship_row();
+
+	# a client that reports nothing may do so for ever
+	$kafka->freeze;
+	sql('CREATE TABLE another (i int)');
+	$from = $shipper->log_size;
+	$shipper->wait_for_log(
+		qr/could not write the state record .* no delivery report within 2 s/,
+		$from);
+	$kafka->thaw;
+	ship_row();
+	pass('after Kafka has slept, another client writes the record');
+
 	$kafka->freeze;
 	sql('CREATE TABLE other (i int)');
 	$node->stop('fast');
