@@ -9,6 +9,7 @@ use lib "$FindBin::RealBin/../lib";
 use Wal2Kafka::Test;
 use Wal2Kafka::Cluster;
 use Wal2Kafka::ExactlyOnce;
+use Wal2Kafka::FaultProxy;
 use Wal2Kafka::Kafka;
 use Wal2Kafka::Shipper;
 use Test::More;
@@ -16,7 +17,8 @@ use Test::More;
 my $why = why_not_once();
 plan skip_all => $why if $why;
 
-my $kafka = Wal2Kafka::Kafka->new;
+my $kafka = Wal2Kafka::Kafka->new(proxied => 1);
+my $proxy = Wal2Kafka::FaultProxy->kafka($kafka);
 my $node = new_server('source');
 my $slot = 'wal2kafka';
 my @topics = ('public.t', 'public.u');
@@ -31,7 +33,7 @@ $kafka->create_topic($_, 2) for @topics;
 
 my $shipper = once_shipper(
 	node => $node,
-	kafka => $kafka,
+	kafka => $proxy,
 	publication => 'p',
 	http => Wal2Kafka::Shipper->can_http,
 	options => { max_in_flight => '1MB' });
@@ -45,6 +47,8 @@ COMMIT;
 EOSQL
 
 # --- killed in the middle, until a transaction was open then ---
+# slowly enough that the middle is still to come when it is looked for
+$proxy->throttle(both => 500_000);
 my ($commit, $ordinal) = (0, -1);
 my $committed;
 my $all;
@@ -76,6 +80,7 @@ is($committed, $ordinal + 1, 'as many records can be read as it says');
 cmp_ok($all, '>', $committed,
 	"read_uncommitted: $all, of which nobody else sees some");
 
+$proxy->pass;
 $shipper->start;
 wait_for_slot($node, $slot);
 is_once($node, $kafka, @topics);
