@@ -72,6 +72,7 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->hold = options->flush == FLUSH_BATCH && !sql;
 	batch->alone = sql;
 	batch->fingerprint = options->fingerprint;
+	batch->timeline = options->timeline;
 	batch->safe = MyReplicationSlot->data.confirmed_flush;
 	/* nothing was told yet: an idle slot's client has this to confirm too */
 	batch->sent_safe = InvalidXLogRecPtr;

@@ -36,6 +36,7 @@ typedef struct Wal2KafkaBatch
 	TimestampTz last_sent;
 
 	/* of pageread.c */
+	TimeLineID	timeline;		/* the only one to send; 0: whichever */
 	XLogRecPtr	flushed;		/* WAL known to be flushed */
 	XLogPageReadCB page_read;	/* the reader's own */
 

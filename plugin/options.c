@@ -82,6 +82,7 @@ static const Option option_table[] = {
 	ENUM(on_error, true),
 	NAMES(stub),
 	INT(max_record, 0, RECORD_SIZE_MAX),
+	INT(timeline, 1, INT_MAX),
 };
 
 #undef STRING

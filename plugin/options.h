@@ -86,6 +86,7 @@ typedef struct Wal2KafkaOptions
 	int			on_error;
 	char	   *stub;			/* as given, or NULL */
 	int			max_record;		/* bytes of key and value; 0: not given */
+	int			timeline;		/* the only one to send; 0: not given */
 
 	List	   *publications;	/* char *, parsed from publication_names */
 	List	   *route_list;		/* parsed from routes, see route.h */

@@ -1,7 +1,7 @@
 /*
  * pageread.c
- *		In front of the reader's page_read: what is held is sent before the
- *		server waits.
+ *		Around the reader's page_read: what is held is sent before the server
+ *		waits, and nothing is read of a timeline that the client does not know.
  */
 #include "postgres.h"
 
@@ -51,7 +51,26 @@ would_wait(Wal2KafkaBatch *batch, XLogRecPtr need)
 }
 
 /*
- * In front of the walsender's own page_read (WalSndWaitForWal is in it).  All
+ * A standby goes on in the same stream when it is promoted, or the server that
+ * it follows is.  What was read before that, and this said no, was replayed on
+ * the old timeline: it lies before the fork.
+ */
+static bool
+is_timeline_over(const Wal2KafkaBatch *batch)
+{
+	TimeLineID	timeline;
+
+	if (batch->timeline == 0)
+		return false;
+	if (RecoveryInProgress())
+		GetXLogReplayRecPtr(&timeline);
+	else
+		timeline = GetWALInsertionTimeLine();
+	return timeline != batch->timeline;
+}
+
+/*
+ * Around the walsender's own page_read (WalSndWaitForWal is in it).  All
  * records that end at or before EndRecPtr have been decoded, so it is safe
  * once everything held is sent.  No catalog access here: there is no
  * transaction.
@@ -64,6 +83,7 @@ page_read_or_flush(XLogReaderState *reader, XLogRecPtr page, int wanted,
 	Wal2KafkaBatch *batch = reader_batch(reader);
 	bool		progress = reader->EndRecPtr > batch->sent_safe;
 	bool		send;
+	int			length;
 
 	send = would_wait(batch, page + wanted) || wal2kafka_batch_is_old(batch);
 	if (!send && progress && !wal2kafka_batch_holds(batch))
@@ -75,7 +95,14 @@ page_read_or_flush(XLogReaderState *reader, XLogRecPtr page, int wanted,
 		batch->safe = Max(batch->safe, reader->EndRecPtr);
 		send_from_reader(batch, ctx);
 	}
-	return batch->page_read(reader, page, wanted, record, buffer);
+	length = batch->page_read(reader, page, wanted, record, buffer);
+	if (is_timeline_over(batch))
+		ereport(ERROR,
+				(errcode(ERRCODE_CANNOT_CONNECT_NOW),
+				 errmsg("the server is no longer on timeline %u",
+						batch->timeline),
+				 errdetail("It was promoted, or the server that it follows.")));
+	return length;
 }
 
 void

@@ -27,7 +27,7 @@ static bool check_timeline(struct identity *identity, PGconn *conn,
 						   unsigned timeline, lsn_t sent,
 						   const volatile sig_atomic_t *stop,
 						   enum reaction *reaction);
-static bool check_end(PGconn *conn, const char *text, lsn_t needed,
+static bool check_end(bool standby, const char *text, lsn_t needed,
 					  enum reaction *reaction);
 static void say_what_helps(void);
 
@@ -36,10 +36,14 @@ identity_ask(struct identity *identity, PGconn *conn, lsn_t confirmed,
 			 lsn_t sent, const volatile sig_atomic_t *stop,
 			 enum reaction *reaction)
 {
-	PGresult   *result = ask(conn, "IDENTIFY_SYSTEM", 3, stop, reaction);
+	const char *standby = PQparameterStatus(conn, "in_hot_standby");
+	PGresult   *result;
 	unsigned	timeline;
 	bool		ok;
 
+	/* as it was before the question: what is none now never will be one */
+	identity->standby = standby != NULL && strcmp(standby, "on") == 0;
+	result = ask(conn, "IDENTIFY_SYSTEM", 3, stop, reaction);
 	if (result == NULL)
 		return false;
 	timeline = (unsigned) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
@@ -48,7 +52,7 @@ identity_ask(struct identity *identity, PGconn *conn, lsn_t confirmed,
 	if (ok && identity->left_at != LSN_INVALID &&
 		confirmed > identity->left_at)
 		confirmed = identity->left_at;
-	ok = ok && check_end(conn, PQgetvalue(result, 0, 2),
+	ok = ok && check_end(identity->standby, PQgetvalue(result, 0, 2),
 						 sent >= confirmed && sent != LSN_INVALID ?
 						 sent + 1 : confirmed, reaction);
 	if (ok)
@@ -159,10 +163,9 @@ check_timeline(struct identity *identity, PGconn *conn, unsigned timeline,
 
 /* A server whose log ends too early lags, or was put back. */
 static bool
-check_end(PGconn *conn, const char *text, lsn_t needed,
+check_end(bool standby, const char *text, lsn_t needed,
 		  enum reaction *reaction)
 {
-	const char *standby = PQparameterStatus(conn, "in_hot_standby");
 	lsn_t		end;
 
 	if (!lsn_parse(text, &end))
@@ -173,7 +176,7 @@ check_end(PGconn *conn, const char *text, lsn_t needed,
 	log_error("the server's log ends at %s, before " LSN_FORMAT
 			  ", up to where everything is delivered", text,
 			  LSN_ARGS(needed));
-	if (standby != NULL && strcmp(standby, "on") == 0)
+	if (standby)
 		return false;			/* it lags */
 	log_hint("It was restored from an older copy.");
 	say_what_helps();

@@ -17,6 +17,7 @@ struct identity
 {
 	char	   *system;			/* owned; identifier, NULL before the first */
 	unsigned	timeline;		/* of the last connection; 0 before it */
+	bool		standby;		/* it was one when asked for that */
 	lsn_t		left_at;		/* where this server's log left the timeline
 								 * of the connection before; LSN_INVALID: it
 								 * is the same */

@@ -15,12 +15,13 @@ static char *publication_names(const char *list);
 
 char *
 replcommand_start(const struct config *config, size_t largest, lsn_t start,
-				  const char *routes, bool careful)
+				  const char *routes, unsigned timeline, bool careful)
 {
 	char	   *slot = names_quote(config->slot);
 	char	   *publications = publication_names(config->publication);
 	char	   *max_record = mem_format("%zu", largest < CONFIG_RECORD_MAX ?
 										largest : CONFIG_RECORD_MAX);
+	char	   *number = mem_format("%u", timeline);
 	bool		sized = false;
 	char	   *command =
 		mem_format("START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
@@ -43,6 +44,9 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 		add_option(&command, "flush", "commit");
 	if (!sized && largest > 0)
 		add_option(&command, "max_record", max_record);
+	if (timeline > 0)
+		add_option(&command, "timeline", number);
+	free(number);
 	free(max_record);
 	free(publications);
 	free(slot);

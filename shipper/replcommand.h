@@ -14,9 +14,11 @@
 /*
  * START_REPLICATION at an LSN with the routes, to be freed.  "largest" is the
  * largest record the sink takes, 0 for any; the config's max_record wins.
- * "careful": the plugin is to hold nothing back, whatever the config says.
+ * "timeline": the plugin is to end the stream where another one begins; 0:
+ * none can.  "careful": it is to hold nothing back, whatever the config says.
  */
 extern char *replcommand_start(const struct config *config, size_t largest,
-							   lsn_t start, const char *routes, bool careful);
+							   lsn_t start, const char *routes,
+							   unsigned timeline, bool careful);
 
 #endif							/* REPLCOMMAND_H */

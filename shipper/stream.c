@@ -126,8 +126,11 @@ bool
 stream_start(struct stream *stream, lsn_t start, const char *routes,
 			 bool careful)
 {
+	/* a standby's log goes on as another when it is promoted, unasked */
+	unsigned	timeline = stream->identity.standby ?
+		stream->identity.timeline : 0;
 	char	   *command = replcommand_start(stream->config, stream->max_record,
-											start, routes, careful);
+											start, routes, timeline, careful);
 	PGresult   *result;
 
 	ask_patience(stream);

@@ -166,5 +166,64 @@ EOF
 	$fourth->stop('immediate');
 }
 
-$third->stop('immediate');
+# --- a promotion just before the stream begins ---
+$third->safe_psql('postgres', q(SELECT pg_create_logical_replication_slot('last', 'wal2kafka')));
+$lsn = $third->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
+IPC::Run::run([ 'pg_recvlogical', '-d', $third->connstr('postgres'), '-S', 'last', '--start',
+		'-f', '-', '--no-loop', '--endpos', $lsn, '-o', 'proto_version=1', '-o', 'timeline=99' ],
+	'>', '/dev/null', '2>', \my $error);
+like($error, qr/the server is no longer on timeline 99/,
+	'nothing comes of another timeline than the one that was named');
+
+# --- a slot on a standby that follows one that is promoted, and then is itself ---
+SKIP:
+{
+	skip 'a standby does not decode before 16', 6 if $third->pg_version < 16;
+	my ($middle, $last) = map { PostgreSQL::Test::Cluster->new($_) } qw(middle last);
+	my $file   = launch_dir() . '/last/public.t.jsonl';
+	my $reader = Wal2Kafka::Shipper->new(node => $last, slot => 'last', publication => 'p',
+		kafka => undef, options => { sink => 'file:' . launch_dir() . '/last' });
+	my $there = sub { -e $file ? slurp($file) =~ /"Insert":\["(\d+)"\]/g : () };
+	my $ship  = sub {
+		my ($node) = @_;
+		$rows++;
+		$node->safe_psql('postgres', "INSERT INTO t VALUES ($rows)");
+		wait_until("row $rows comes from the standby",
+			sub { $reader->has_ended || grep { $_ == $rows } $there->() });
+	};
+
+	$third->append_conf('postgresql.conf', 'hot_standby_feedback = on');
+	copy_to($middle, $third);
+	$middle->start;
+	copy_to($last, $middle);
+	$last->start;
+
+	my $begun = $rows + 1;
+	$reader->start;
+	$ship->($third);
+	$third->wait_for_catchup($middle, 'replay', $third->lsn('flush'));
+	$third->stop('immediate');
+	$middle->promote;
+	$ship->($middle) for 1 .. 2;
+	is($reader->stop, 0, 'the server that it follows is promoted: stopped');
+	$reader->start;
+	$ship->($middle);
+	is($reader->has_ended, '', 'and it goes on after that');
+
+	$middle->wait_for_catchup($last, 'replay', $middle->lsn('flush'));
+	$middle->stop('immediate');
+	$last->promote;
+	$ship->($last) for 1 .. 2;
+	$last->safe_psql('postgres', 'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active');
+	$ship->($last);
+	is($reader->has_ended, '', 'the standby itself is promoted: it goes on after a new connection');
+	is($reader->stop, 0, 'stopped');
+	$reader->start;
+	$ship->($last);
+	is($reader->stop, 0, 'and after a new start');
+	is_deeply([ $there->() ], [ $begun .. $rows ], 'every row is there, once');
+	$last->stop;
+}
+
+$third->stop('immediate') if $third->pg_version < 16;
 done_testing();

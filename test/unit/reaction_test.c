@@ -151,26 +151,27 @@ test_command(void)
 	};
 	char	   *command = replcommand_start(&config, 1000,
 											UINT64_C(0x16B374D848),
-											"public.t topic=x", false);
+											"public.t topic=x", 3, false);
 
 	is_text(command,
 			"START_REPLICATION SLOT \"s\" LOGICAL 16/B374D848 ("
 			"\"proto_version\" '1', \"publication_names\" '\"a\",\"B c\"', "
 			"\"topic_prefix\" 'it''s', \"routes\" 'public.t topic=x', "
-			"\"truncate\" 'emit', \"max_record\" '1000')",
+			"\"truncate\" 'emit', \"max_record\" '1000', "
+			"\"timeline\" '3')",
 			"every option is there, quoted");
 	free(command);
 
 	plugin[0] = (struct config_property) {.name = "max_record", .value = "7"};
 	config.publication = config.topic_prefix = "";
-	command = replcommand_start(&config, 1000, LSN_INVALID, "", false);
+	command = replcommand_start(&config, 1000, LSN_INVALID, "", 0, false);
 	is_text(command, "START_REPLICATION SLOT \"s\" LOGICAL 0/0 ("
 			"\"proto_version\" '1', \"max_record\" '7')",
 			"what is not set is not sent, and the config's limit wins");
 	free(command);
 
 	plugin[0] = (struct config_property) {.name = "flush", .value = "batch"};
-	command = replcommand_start(&config, 0, LSN_INVALID, "", true);
+	command = replcommand_start(&config, 0, LSN_INVALID, "", 0, true);
 	is_text(command, "START_REPLICATION SLOT \"s\" LOGICAL 0/0 ("
 			"\"proto_version\" '1', \"flush\" 'commit')",
 			"carefully: nothing is held, whatever the config says");
