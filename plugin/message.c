@@ -20,8 +20,11 @@
 static bool
 is_published(const Wal2KafkaState *state, const char *topic)
 {
+	const char *reserved = state->options.state_topic;
 	ListCell   *lc;
 
+	if (reserved && strcmp(reserved, topic) == 0)
+		return false;
 	foreach(lc, state->options.message_globs)
 	{
 		if (message_topic_matches(lfirst(lc), topic))

@@ -77,6 +77,7 @@ static const Option option_table[] = {
 	ENUM(flush, false),
 	ENUM(origin, true),
 	STRING(message_topics),
+	NAMES(state_topic),
 	BOOL(include_xid),
 	BOOL(include_origin),
 	ENUM(on_error, true),

@@ -73,6 +73,7 @@ typedef struct Wal2KafkaOptions
 	char	   *topic_prefix;	/* "" when not given */
 	char	   *routes;			/* as given, or NULL */
 	char	   *message_topics; /* as given, or NULL */
+	char	   *state_topic;	/* takes no message, or NULL */
 	int			truncate;		/* Wal2KafkaTruncate, and so on */
 	int			key_change;
 	int			partitioner;

@@ -5,8 +5,10 @@
 #include "capture_check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "names.h"
+#include "store.h"
 
 /* tables that a finding lists before it counts */
 #define SHOWN			10
@@ -105,6 +107,27 @@ check_keys(const struct capture *capture, struct report *report)
 }
 
 static void
+check_topics(const struct config *cfg, const struct capture *capture,
+			 struct report *report)
+{
+	char	   *reserved = store_topic_name(cfg);
+
+	for (size_t i = 0; reserved != NULL && i < capture->count; i++)
+	{
+		const struct captured *table = &capture->table[i];
+
+		if (strcmp(table->topic, reserved) != 0)
+			continue;
+		report_problem(report, "table %s: its topic \"%s\" takes nothing but "
+					   "the state record", table->shown, reserved);
+		report_remedy(report, "Set another with wal2kafka.set_route(), and in "
+					  "the config ([route %s]) if it was written to.",
+					  table->shown);
+	}
+	free(reserved);
+}
+
+static void
 check_toast(const struct capture *capture, struct report *report)
 {
 	int			found = 0;
@@ -134,5 +157,6 @@ capture_check(const struct config *cfg, const struct capture *capture,
 	check_count(cfg, capture, report);
 	check_identity(cfg, capture, report);
 	check_keys(capture, report);
+	check_topics(cfg, capture, report);
 	check_toast(capture, report);
 }

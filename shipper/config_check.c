@@ -11,6 +11,7 @@
 #include "http.h"
 #include "mem.h"
 #include "names.h"
+#include "store.h"
 
 static char *
 missing(const char *section, const char *key, const char *variable)
@@ -142,6 +143,31 @@ check_message_topics(const struct config *cfg)
 	return NULL;
 }
 
+/* The records of tables and messages have no business where the state is. */
+static char *
+check_reserved(const struct config *cfg)
+{
+	char	   *reserved = store_topic_name(cfg);
+	const char *rest = config_plugin_option(cfg, "message_topics", NULL);
+	char		glob[TOPIC_NAME_MAX + 1];
+	char	   *error = NULL;
+
+	if (reserved == NULL)
+		return NULL;
+	for (size_t i = 0; error == NULL && i < cfg->route_count; i++)
+		if (cfg->routes[i].topic != NULL &&
+			strcmp(cfg->routes[i].topic, reserved) == 0)
+			error = mem_format("[route %s]: \"topic\" cannot be \"%s\": the "
+							   "state record is kept there",
+							   cfg->routes[i].table, reserved);
+	while (error == NULL && message_next_topic(&rest, glob))
+		if (strcmp(glob, reserved) == 0)
+			error = mem_format("\"message_topics\" cannot list \"%s\": the "
+							   "state record is kept there", reserved);
+	free(reserved);
+	return error;
+}
+
 static char *
 check_http(const struct config *cfg)
 {
@@ -188,6 +214,8 @@ config_check(const struct config *cfg)
 			return error;
 	if ((error = check_guarantee(cfg)) != NULL)
 		return error;
-	return check_message_topics(cfg);
+	if ((error = check_message_topics(cfg)) != NULL)
+		return error;
+	return check_reserved(cfg);
 }
 

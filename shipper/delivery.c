@@ -26,6 +26,8 @@ static void acknowledge(struct producer *producer,
 						struct ledger_entry *entry, uint32_t count);
 static bool take_report(struct producer *producer,
 						const rd_kafka_message_t *message, int64_t now);
+static bool is_position(const struct producer *producer,
+						const rd_kafka_message_t *message);
 static void delivery_failed(struct producer *producer,
 							const rd_kafka_message_t *message);
 static bool stands_behind(struct producer *producer, struct topic *topic,
@@ -110,7 +112,7 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 
 	if (failed)
 		delivery_failed(producer, message);
-	if (topic == NULL)
+	if (is_position(producer, message))
 	{
 		if (!failed)
 			transaction_delivered(producer->transaction);
@@ -124,6 +126,15 @@ take_report(struct producer *producer, const rd_kafka_message_t *message,
 		return false;
 	partition->gate = GATE_OPEN;
 	return stands_behind(producer, topic, message);
+}
+
+/* Whether it is the one that a Kafka transaction ends with. */
+static bool
+is_position(const struct producer *producer,
+			const rd_kafka_message_t *message)
+{
+	return producer->transaction != NULL &&
+		message->_private == producer->transaction;
 }
 
 /*
@@ -188,7 +199,7 @@ judge_failure(struct producer *producer, const rd_kafka_message_t *message)
 	enum sink_health health = HEALTH_HOPELESS;
 	const char *hint;
 
-	if (topic == NULL)
+	if (is_position(producer, message))
 		return transaction_judge(message->err);
 	switch (kafka_reaction_find(message->err, &hint))
 	{

@@ -16,6 +16,8 @@
  */
 #define GATE_IDLE_MS	1000
 
+static void refuse_reserved(struct producer *producer,
+							const struct sink_record *record);
 static bool acceptable(struct producer *producer,
 					   const struct sink_record *record);
 static bool is_plain(const struct sink_record *record);
@@ -48,6 +50,11 @@ produce_records(struct producer *producer, const struct sink_record *records,
 	{
 		const struct sink_record *record = &records[taken];
 
+		if (record->topic->reserved)
+		{
+			refuse_reserved(producer, record);
+			break;
+		}
 		if (record->topic->state != TOPIC_READY)
 		{
 			topics_ask(producer->topics, record->topic);
@@ -62,6 +69,23 @@ produce_records(struct producer *producer, const struct sink_record *records,
 		taken += step;
 	}
 	return taken;
+}
+
+/* A start would take it for a state record, or not find that any more. */
+static void
+refuse_reserved(struct producer *producer, const struct sink_record *record)
+{
+	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %llu is for "
+			  "topic \"%s\", which takes nothing but the state record",
+			  record->table, LSN_ARGS(record->position.commit),
+			  (unsigned long long) record->position.ordinal,
+			  record->topic->name);
+	log_hint("Have the table's owner set another topic "
+			 "(wal2kafka.set_route()). To let through what was written before "
+			 "that: [route %s] and a topic in the config, and \"wal2kafka drop "
+			 "--state\" if the start refuses changed settings; then what was "
+			 "sent since the last confirmation comes again.", record->table);
+	producer->halted = true;
 }
 
 /* Refuses what Kafka would, before anything behind it could be sent. */

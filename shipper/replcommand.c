@@ -9,6 +9,7 @@
 
 #include "mem.h"
 #include "names.h"
+#include "store.h"
 
 static void add_option(char **command, const char *name, const char *value);
 static char *publication_names(const char *list);
@@ -22,6 +23,7 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 	char	   *max_record = mem_format("%zu", largest < CONFIG_RECORD_MAX ?
 										largest : CONFIG_RECORD_MAX);
 	char	   *number = mem_format("%u", timeline);
+	char	   *reserved = store_topic_name(config);
 	bool		sized = false;
 	char	   *command =
 		mem_format("START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
@@ -40,6 +42,9 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 		sized |= strcmp(config->plugin[i].name, "max_record") == 0;
 		add_option(&command, config->plugin[i].name, config->plugin[i].value);
 	}
+	if (reserved != NULL &&
+		config_plugin_option(config, "message_topics", NULL) != NULL)
+		add_option(&command, "state_topic", reserved);
 	if (careful)
 		add_option(&command, "flush", "commit");
 	if (!sized && largest > 0)
@@ -47,6 +52,7 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 	if (timeline > 0)
 		add_option(&command, "timeline", number);
 	free(number);
+	free(reserved);
 	free(max_record);
 	free(publications);
 	free(slot);

@@ -17,7 +17,6 @@
 #define WATCH_MS			1000
 
 static int64_t recheck_interval(const struct config *config);
-static bool is_of_state(const struct config *config, const char *name);
 
 struct topics *
 topics_open(const struct config *config, rd_kafka_t *kafka, int wake)
@@ -26,6 +25,7 @@ topics_open(const struct config *config, rd_kafka_t *kafka, int wake)
 
 	topics->config = config;
 	topics->kafka = kafka;
+	topics->reserved = store_topic_name(config);
 	topics->recheck_ms = recheck_interval(config);
 	topics->recheck_at = clock_ms() + topics->recheck_ms;
 	topics->watch_at = clock_ms() + WATCH_MS;
@@ -46,6 +46,8 @@ topics_find(struct topics *topics, const char *name)
 	topic = mem_zalloc(sizeof(*topic));
 	topic->name = mem_strdup(name);
 	topic->pin = pin_find(name);
+	topic->reserved = topics->reserved != NULL &&
+		strcmp(name, topics->reserved) == 0;
 	conf = rd_kafka_default_topic_conf_dup(topics->kafka);
 	rd_kafka_topic_conf_set_opaque(conf, topic);
 	topic->handle = rd_kafka_topic_new(topics->kafka, name, conf);
@@ -60,16 +62,6 @@ topics_find(struct topics *topics, const char *name)
 	}
 	topic->next = topics->list;
 	topics->list = topic;
-	if (is_of_state(topics->config, name))
-	{
-		log_error("topic \"%s\" holds the state record: no row and no message "
-				  "may go there", name);
-		log_hint("Name another topic for it (a [route] wins over a label, "
-				 "message_topics need not list it) and run \"wal2kafka drop "
-				 "--state\", or set \"state\" to another.");
-		topic->state = TOPIC_ASKED; /* which nobody answers */
-		topics->hopeless = true;
-	}
 	return topic;
 }
 
@@ -91,8 +83,7 @@ topics_ask(struct topics *topics, struct topic *topic)
 enum sink_health
 topics_collect(struct topics *topics)
 {
-	enum sink_health health = topics->hopeless ? HEALTH_HOPELESS :
-		HEALTH_FINE;
+	enum sink_health health = HEALTH_FINE;
 	struct lookup *answers = lookups_take(topics->lookups);
 	struct lookup *lookup;
 
@@ -187,21 +178,8 @@ topics_close(struct topics *topics)
 		free(topic->name);
 		free(topic);
 	}
+	free(topics->reserved);
 	free(topics);
-}
-
-/*
- * Owners of tables choose topics, and with a glob in message_topics any role
- * does: what they wrote there, the next start would take for ours.
- */
-static bool
-is_of_state(const struct config *config, const char *name)
-{
-	char	   *own = store_topic_name(config);
-	bool		is = own != NULL && strcmp(own, name) == 0;
-
-	free(own);
-	return is;
 }
 
 /* librdkafka's own refresh interval says how soon people want to know. */

@@ -58,6 +58,7 @@ struct topic
 	struct topic_partition *partitions; /* owned */
 	size_t		max_record;		/* its max.message.bytes; 0: not known */
 	bool		compacted;		/* takes no record without a key */
+	bool		reserved;		/* the state record is kept there */
 	unsigned	missing;		/* times it was not there */
 	unsigned	denied;			/* times we were not let at it */
 	int64_t		ask_at;			/* ms; while unknown */

@@ -16,12 +16,12 @@ struct topics
 {
 	const struct config *config;	/* borrowed */
 	rd_kafka_t *kafka;			/* borrowed */
+	char	   *reserved;		/* owned; topic of the state record, or NULL */
 	struct lookups *lookups;	/* owned */
 	struct topic *list;			/* owned */
 	unsigned	waiting;		/* topics to be asked for again */
 	size_t		smallest;		/* of their limits; 0: none is known */
 	bool		changed;
-	bool		hopeless;		/* one of them is not for records */
 	int64_t		recheck_at;		/* ms */
 	int64_t		recheck_ms;
 	int64_t		watch_at;		/* ms */

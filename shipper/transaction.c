@@ -394,7 +394,7 @@ send_position(struct transaction *transaction)
 										   strlen(config->slot)),
 							RD_KAFKA_V_VALUE(transaction->position,
 											 strlen(transaction->position)),
-							RD_KAFKA_V_OPAQUE(NULL),
+							RD_KAFKA_V_OPAQUE(transaction),
 							RD_KAFKA_V_END);
 	transaction->unsent = err == RD_KAFKA_RESP_ERR__QUEUE_FULL;
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR || transaction->unsent)

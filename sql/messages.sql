@@ -75,6 +75,7 @@ SELECT * FROM sent('?ut');
 SELECT * FROM sent('*');
 SELECT * FROM sent('*.ord*s');
 SELECT * FROM sent('*.ord?s,ou?,*x*');
+SELECT * FROM sent('*', 'state_topic', 'out');
 SELECT * FROM sent('');
 SELECT * FROM sent('out,,x');
 SELECT * FROM sent('out;x');

@@ -345,6 +345,18 @@ my @told = substr($shipper->log, $from) =~ /(cannot be read)/g;
 is(scalar @told, 1, 'one line for what is no message');
 like(substr($shipper->log, $from), qr/messages ignored 2\b/, 'and a count');
 
+# a glob does not reach the topic of the state record
+$shipper->{options}{message_topics} = 'out,wal2kafka.*';
+$shipper->configure($shipper->config_text);
+sql(q{SELECT wal2kafka.emit_message('wal2kafka.state', 'wal2kafka', 'forged')});
+sql(q{INSERT INTO t VALUES (6001, 'behind it')});
+$shipper->start;
+wait_for_slot($server, 'wal2kafka');
+is($shipper->stop, 0, 'no message reaches the state record');
+is( scalar(grep { ($_->{value} // '') eq 'forged' }
+		$kafka->is_mock ? () : $kafka->messages('wal2kafka.state')),
+	0, 'nor is any written there');
+
 # a topic that is listed and missing is named
 if ($kafka->is_mock)
 {

@@ -235,6 +235,37 @@ like(
 	'the record is found');
 is($plain->stop, 0, 'stopped');
 
+# --- a table whose owner routes it there ---
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE u (id text PRIMARY KEY);
+ALTER PUBLICATION p ADD TABLE u;
+LOAD 'wal2kafka';
+SECURITY LABEL FOR wal2kafka ON TABLE u IS 'topic=wal2kafka.state';
+EOF
+like(
+	($plain->command('check'))[1],
+	qr/PROBLEM .*table public\.u: its topic "$state_topic" takes nothing but/,
+	'a table routed there: check names it');
+insert(1);
+$node->safe_psql('postgres', "INSERT INTO u VALUES ('$slot')");
+refused(
+	$plain,
+	'a table routed there',
+	qr/record of table public\.u at LSN \S+, seq_id 0 is for topic "$state_topic"/,
+	qr/wal2kafka\.set_route\(\).* \[route public\.u\]/);
+is($kafka->count('public.t'), $rows, 'what lies before is delivered');
+is(scalar(grep { ($_->{value} // '') =~ /Insert/ }
+		$kafka->messages($state_topic)),
+	0, 'and the state record has the topic for itself');
+$kafka->create_topic('public.u', 1);
+$plain->{routes} = { 'public.u' => { topic => 'public.u' } };
+$plain->configure($plain->config_text);
+is(($plain->command('drop', '--state'))[0], 0, 'a person drops the record');
+goes_on($plain, 'with a route of the config');
+wait_for_slot($node, $slot);
+is($kafka->count('public.u'), 1, 'and its records');
+is($plain->stop, 0, 'stopped');
+
 # --- topics that are not fit, and other topics ---
 $kafka->create_topic('wide', 2, 'cleanup.policy' => 'compact');
 $kafka->create_topic('short', 1);
@@ -263,37 +294,6 @@ wait_for_slot($node, $slot);
 is($other->stop, 0, 'stopped');
 is({ $kafka->topics }->{"bank1.$state_topic"}, 1,
 	'it has a topic of its own');
-
-# --- what a table's owner, or any role, sends there ---
-insert(1);
-my $greedy = Wal2Kafka::Shipper->new(
-	%common,
-	kafka    => $kafka,
-	postgres => { topic_prefix => 'bank1' },
-	options  => { message_topics => '*' },
-	routes   => { t => { topic => "bank1.$state_topic" } });
-refused($greedy, 'a table that is routed to it',
-	qr/"bank1\.$state_topic" holds the state record/, qr/another topic/);
-$greedy->{routes} = {};
-$greedy->configure($greedy->config_text);
-is(($greedy->command('drop', '--state'))[0], 0, 'a person names another');
-goes_on($greedy, 'routed elsewhere');
-wait_for_slot($node, $slot);
-$node->safe_psql('postgres', <<"EOF");
-CREATE FUNCTION emit(text, text, text, jsonb, bool) RETURNS pg_lsn LANGUAGE C
-	AS 'wal2kafka', 'wal2kafka_emit_message_text';
-SELECT emit('bank1.$state_topic', '$slot', 'forged', NULL, true);
-EOF
-is($greedy->wait_exit, 3, 'a message to it: status 3');
-unlike(join('', map { $_->{value} // '' } $kafka->messages("bank1.$state_topic")),
-	qr/forged/, 'it is not there');
-$greedy->{options} = {};
-$greedy->configure($greedy->config_text);
-is(($greedy->command('drop', '--state'))[0], 0, 'a person lists no such topic');
-goes_on($greedy, 'with no topics of messages');
-insert(1);
-wait_for_slot($node, $slot);
-is($greedy->stop, 0, 'stopped');
 refused(
 	$plain,
 	'the first one, which the slot has left behind',

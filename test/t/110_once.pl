@@ -108,4 +108,26 @@ is_once($node, $kafka, @topics);
 transactions_are_counted(30) if $shipper->{http};
 is($shipper->stop, 0, 'stopped');
 
+# --- a table routed to where the position is ---
+$node->safe_psql('postgres', <<'EOSQL');
+LOAD 'wal2kafka';
+SECURITY LABEL FOR wal2kafka ON TABLE u IS 'topic=wal2kafka.state';
+EOSQL
+my $from = $shipper->log_size;
+$shipper->start;
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (0)');
+wait_for_slot($node, $slot);
+$node->safe_psql('postgres', 'INSERT INTO u VALUES (0)');
+is($shipper->wait_exit, 3, 'a table routed to the position: status 3');
+like(
+	substr($shipper->log, $from),
+	qr/record of table public\.u at LSN \S+, seq_id 0 is for topic "wal2kafka\.state"/,
+	'which is named');
+$shipper->{routes} = { 'public.u' => { topic => 'public.u' } };
+$shipper->configure($shipper->config_text);
+$shipper->start;
+wait_for_slot($node, $slot);
+is_once($node, $kafka, @topics);
+is($shipper->stop, 0, 'with a route of the config it goes on');
+
 done_testing();

@@ -156,6 +156,17 @@ test_values(void)
 	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n",
 			"\"state\" cannot be \"a/b\"; it must be a topic's name",
 			"a state that is no topic");
+	refuses(MINIMUM "[route a]\ntopic = wal2kafka.state\n",
+			"[route a]: \"topic\" cannot be \"wal2kafka.state\"",
+			"a route to the state record");
+	refuses(MINIMUM "[wal2kafka]\nstate = none\n"
+			"[route a]\ntopic = wal2kafka.state\n", NULL,
+			"a topic of that name, when none is kept");
+	refuses(MINIMUM "[wal2kafka]\nstate = own\nmessage_topics = a, own\n",
+			"\"message_topics\" cannot list \"own\"",
+			"messages to the state record");
+	refuses(MINIMUM "[wal2kafka]\nmessage_topics = wal2kafka.*\n", NULL,
+			"a glob may match it");
 	refuses("[wal2kafka]\ntopics = some\n",
 			"\"topics\" cannot be \"some\"; it must be require|create",
 			"a bad word names the words");

@@ -32,7 +32,7 @@ static struct config config = {
 	.max_in_flight = 1024 * 1024,
 	.http = (char *) "none",
 	.topic_prefix = (char *) "",
-	.state = (char *) "none",
+	.state = (char *) "reserved",
 };
 
 /* One producer, its cluster and its ledger. */
@@ -220,6 +220,27 @@ test_large(void)
 	rig_close(&rig);
 }
 
+/* A table whose owner routed it to where the state record is. */
+static void
+test_reserved(void)
+{
+	struct rig	rig;
+	struct sink_record records[2];
+
+	rig_open(&rig, 1);
+	know_topic(&rig);
+	rd_kafka_mock_topic_create(rig.cluster, "reserved", 1, 1);
+	for (int i = 0; i < 2; i++)
+		records[i] = record(&rig, 0, 0, 10);
+	records[1].topic = producer_ops.topic(&rig.producer->base, "reserved");
+	ok(send_all(&rig, records, 2) == HEALTH_HOPELESS &&
+	   rig.ledger.confirmable == 1,
+	   "a record for the state record's topic stops the producer, behind what "
+	   "lies before it");
+	ok(records[1].topic->state == TOPIC_UNKNOWN, "which asks for nothing there");
+	rig_close(&rig);
+}
+
 static void
 fails_with(rd_kafka_resp_err_t err, enum sink_health expected,
 		   const char *name)
@@ -314,6 +335,7 @@ main(void)
 	test_gate();
 	test_copies();
 	test_large();
+	test_reserved();
 	test_retry();
 	fails_with(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, HEALTH_HOPELESS,
 			   "a record that no retry mends needs a person");
