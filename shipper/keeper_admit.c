@@ -214,11 +214,7 @@ adopt(struct keeper *keeper, const struct state *found,
 	*stored = *found;
 	if (!found->stopped)
 		keeper->unsure = standing->end;
-	/* what lies behind the fork was of another history */
-	if (found->timeline < standing->timeline &&
-		standing->fork != LSN_INVALID && stored->confirmed > standing->fork)
-		stored->confirmed = standing->fork > standing->slot ?
-			standing->fork : standing->slot;
+	stored->confirmed = state_judge_confirmed(found, standing);
 }
 
 /* Logs the words and frees them. */

@@ -45,6 +45,15 @@ state_judge(const struct state *stored, const struct standing *now,
 	return judgement;
 }
 
+lsn_t
+state_judge_confirmed(const struct state *stored, const struct standing *now)
+{
+	if (stored->timeline < now->timeline && now->fork != LSN_INVALID &&
+		now->fork < stored->confirmed)
+		return now->fork;
+	return stored->confirmed;
+}
+
 /*
  * A run that ended in the middle may have sent records after its record was
  * written, and a consumer knows them by their numbers: these depend on the
@@ -198,20 +207,27 @@ static enum judgement
 judge_slot(const struct state *stored, const struct standing *now,
 		   struct judgement_words *words)
 {
+	lsn_t		most = state_judge_confirmed(stored, now);
 	char	   *delivered;
+	char	   *less;
 
-	if (now->slot <= stored->confirmed)
+	if (now->slot <= most)
 		return JUDGEMENT_GO;
 	delivered = known(stored);
+	less = most == stored->confirmed ? mem_strdup("") :
+		mem_format(", of which timeline %u has no more than " LSN_FORMAT,
+				   now->timeline, LSN_ARGS(most));
 	words->what = mem_format("replication slot \"%s\" stands at " LSN_FORMAT
-							 ", and wal2kafka confirmed no more than %s: "
+							 ", and wal2kafka confirmed no more than %s%s: "
 							 "somebody moved it, or made it anew",
-							 stored->slot, LSN_ARGS(now->slot), delivered);
+							 stored->slot, LSN_ARGS(now->slot), delivered,
+							 less);
+	free(less);
 	words->how = mem_format("Everything up to " LSN_FORMAT " is delivered, "
 							"and changes between the two may not be: bring "
 							"the tables over again; then " FORGET " lets it "
 							"go on from where the slot stands.",
-							LSN_ARGS(stored->confirmed));
+							LSN_ARGS(most));
 	free(delivered);
 	return JUDGEMENT_REFUSE;
 }

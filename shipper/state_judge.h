@@ -33,7 +33,14 @@ extern enum judgement state_judge(const struct state *stored,
 								  const char *where,
 								  struct judgement_words *words);
 
-/* The same of the plugin's options, as its first frame tells them. */
+/*
+ * How far this server is confirmed: what lies behind the place where it left
+ * the record's timeline was of another history.
+ */
+extern lsn_t state_judge_confirmed(const struct state *stored,
+								   const struct standing *now);
+
+/* As state_judge(), of the plugin's options, as its first frame tells them. */
 extern enum judgement state_judge_fingerprint(const struct state *stored,
 											  uint64_t fingerprint,
 											  struct judgement_words *words);

@@ -19,8 +19,8 @@ my $rows   = 0;
 my $first =
   new_server('first', conf => "autovacuum = off\nwal_keep_size = 256MB\n");
 my $other = new_server('other');
-my ($second, $third) =
-  map { PostgreSQL::Test::Cluster->new($_) } qw(second third);
+my ($second, $third, $fourth) =
+  map { PostgreSQL::Test::Cluster->new($_) } qw(second third fourth);
 my $shipper = Wal2Kafka::Shipper->new(
 	node        => $first,
 	slot        => $slot,
@@ -139,6 +139,34 @@ is(($shipper->command('drop', '--state'))[0], 0, 'a person accepts it');
 goes_on($shipper, 'and then it');
 ship_row($third);
 is($shipper->stop, 0, 'stopped');
+
+# --- a promoted standby that has all, and a slot that is made on it late ---
+copy_to($fourth, $third, has_streaming => 1, has_restoring => 0);
+$fourth->start;
+goes_on($shipper, 'with a standby');
+ship_row($third);
+$third->wait_for_catchup($fourth, 'replay', $third->lsn('flush'));
+$fourth->stop;
+$third->safe_psql('postgres',
+	q{SELECT pg_logical_emit_message(true, '', repeat('x', 1000000))});
+wait_for_slot($third, $slot);
+is($shipper->stop, 0, 'stopped');
+$third->stop('immediate');
+$fourth->start;
+$fourth->promote;
+$fourth->safe_psql('postgres', $_)
+  for 'INSERT INTO t VALUES (-1)',
+  "SELECT pg_drop_replication_slot('$slot')",
+  "SELECT pg_create_logical_replication_slot('$slot', 'wal2kafka')";
+look_at($fourth);
+refused(
+	$shipper,
+	'a slot that skips what the new primary wrote',
+	qr/stands at .* and wal2kafka confirmed no more than .* of which timeline 4 has no more than .*: somebody moved it, or made it anew/,
+	qr/changes between the two may not be: bring the tables over again/);
+$fourth->stop;
+$third->start;
+look_at($third);
 
 # --- an older copy put back ---
 my $data = $third->data_dir;

@@ -81,6 +81,14 @@ test_timeline(void)
 	judges(&now, JUDGEMENT_GO, "or between the last record and the end");
 	now.end = 960;
 	judges(&now, JUDGEMENT_GO, "though its log ends before the confirmation");
+	now.slot = 951;
+	judges(&now, JUDGEMENT_GO, "with the slot where it begins");
+	now.slot = 952;
+	judges(&now, JUDGEMENT_REFUSE, "or with one that was made anew on it");
+	now.fork = 1500;
+	now.slot = 1001;
+	judges(&now, JUDGEMENT_REFUSE, "which more than the record promised is");
+	now.slot = 500;
 	now.fork = 950;
 	judges(&now, JUDGEMENT_REFUSE,
 		   "one that begins where the last commit does");
