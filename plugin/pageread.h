@@ -10,9 +10,10 @@
 
 /*
  * In a walsender, puts itself around the reader's page_read, which is the
- * only place that knows when the server is about to wait.  ERROR 57P03 ends the stream when the
- * server is not, or no longer, on the timeline that the client named.  The batch must be
- * the first member of the plugin's state, and lives as long as the reader.
+ * only place that knows when the server is about to wait.  ERROR 57P03 ends
+ * the stream when the server is not, or no longer, on the timeline that the
+ * client named.  The batch must be the first member of the plugin's state, and
+ * lives as long as the reader.
  */
 extern void wal2kafka_pageread_begin(Wal2KafkaBatch *batch,
 									 LogicalDecodingContext *ctx);

@@ -143,6 +143,7 @@ test_command(void)
 		{.name = "truncate", .value = "emit"},
 	};
 	struct config config = {
+		.state = "none",
 		.slot = "s",
 		.publication = "a, \"B c\"",
 		.topic_prefix = "it's",
