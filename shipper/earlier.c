@@ -25,6 +25,7 @@ earlier_drop(const struct config *cfg)
 					 cfg->slot);
 			return EXIT_ASKED;
 		case STORE_NONE:
+		case STORE_FORGOTTEN:
 			log_info("there is no state record of slot \"%s\"", cfg->slot);
 			return EXIT_ASKED;
 		case STORE_LATER:
@@ -71,6 +72,7 @@ earlier_vanished(const struct config *cfg)
 	switch (answer)
 	{
 		case STORE_NONE:
+		case STORE_FORGOTTEN:
 			return EXIT_ASKED;
 		case STORE_LATER:
 			return EXIT_RESTART;

@@ -13,7 +13,8 @@
 static enum keeper_answer compare(struct keeper *keeper,
 								  struct stream *stream,
 								  const struct standing *standing);
-static enum store_answer find(struct keeper *keeper, struct state *found);
+static enum store_answer find(struct keeper *keeper, struct state *found,
+							  bool *lost);
 static enum keeper_answer look_again(struct stream *stream,
 									 const struct state *found,
 									 struct standing *standing);
@@ -79,6 +80,7 @@ keeper_prepare(struct keeper *keeper)
 	{
 		case STORE_FOUND:
 		case STORE_NONE:
+		case STORE_FORGOTTEN:
 			return KEEPER_GO;
 		case STORE_LATER:
 			return KEEPER_LATER;
@@ -110,6 +112,7 @@ compare(struct keeper *keeper, struct stream *stream,
 	struct standing now = *standing;
 	enum keeper_answer answer = KEEPER_PERSON;
 	struct state found;
+	bool		lost;
 
 	if (keeper->writing)
 		return KEEPER_LATER;	/* of the last connection; it ends soon */
@@ -121,16 +124,20 @@ compare(struct keeper *keeper, struct stream *stream,
 		keeper->admitted = true;
 		return KEEPER_GO;
 	}
-	switch (find(keeper, &found))
+	switch (find(keeper, &found, &lost))
 	{
 		case STORE_FOUND:
 			answer = look_again(stream, &found, &now);
 			if (answer == KEEPER_GO)
 				answer = judge_found(keeper, stream, &found, &now);
 			if (answer == KEEPER_GO)
+			{
 				adopt(keeper, &found, &now);
+				keeper->known = !lost;
+			}
 			break;
 		case STORE_NONE:
+		case STORE_FORGOTTEN:
 			log_info("there is no state record of slot \"%s\" in %s yet",
 					 keeper->config->slot, store_where(keeper->store));
 			adopt(keeper, NULL, &now);
@@ -144,14 +151,29 @@ compare(struct keeper *keeper, struct stream *stream,
 	return answer;
 }
 
+/*
+ * "lost": what the store had is gone, without anybody having dropped it, and
+ * what this process knows of it takes its place until it is written again.
+ */
 static enum store_answer
-find(struct keeper *keeper, struct state *found)
+find(struct keeper *keeper, struct state *found, bool *lost)
 {
+	enum store_answer answer = STORE_NONE;
+
 	if (!keeper->transactional)
-		return store_read(keeper->store, found, true);
-	if (!keeper->has_told)
-		return STORE_NONE;
-	*found = keeper->told;
+		answer = store_read(keeper->store, found, true);
+	else if (keeper->has_told)
+	{
+		*found = keeper->told;
+		answer = STORE_FOUND;
+	}
+	*lost = answer == STORE_NONE && *keeper->stored.system != '\0';
+	if (!*lost)
+		return answer;
+	log_warning("the state record of slot \"%s\" is gone from %s: it is "
+				"written anew", keeper->config->slot,
+				store_where(keeper->store));
+	*found = keeper->stored;
 	return STORE_FOUND;
 }
 

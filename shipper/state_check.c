@@ -39,6 +39,7 @@ state_check(const struct config *cfg, struct report *report)
 			report_state(store, &state, report);
 			break;
 		case STORE_NONE:
+		case STORE_FORGOTTEN:
 			report_note(report, "there is no state record in %s yet",
 						store_where(store));
 			break;

@@ -21,7 +21,8 @@ struct store;
 enum store_answer
 {
 	STORE_FOUND,
-	STORE_NONE,					/* no record, or a forgotten one */
+	STORE_NONE,					/* no record */
+	STORE_FORGOTTEN,			/* likewise, and that was asked for */
 	STORE_LATER,				/* could not look, logged: try again */
 	STORE_PERSON,				/* likewise, and no retry mends it */
 };

@@ -80,12 +80,16 @@ static enum store_answer
 topic_read(struct store *store, struct state *state, bool make)
 {
 	struct store_topic *topic = (struct store_topic *) store;
-	enum store_answer answer = topic->good ? STORE_FOUND :
+	enum store_answer answer = topic->good && state != NULL ? STORE_FOUND :
 		store_topic_prepare(topic, make);
 
 	topic->good = answer == STORE_FOUND;
-	return topic->good && state != NULL ? store_topic_scan(topic, state) :
-		answer;
+	if (topic->good && state != NULL)
+		answer = store_topic_scan(topic, state);
+	/* it may have been deleted meanwhile */
+	if (answer == STORE_LATER)
+		topic->good = false;
+	return answer;
 }
 
 /*

@@ -241,7 +241,7 @@ answer(struct scan *scan, struct state *state)
 		return STORE_PERSON;
 	}
 	if (!scan->found)
-		return STORE_NONE;
+		return scan->seen ? STORE_FORGOTTEN : STORE_NONE;
 	*state = scan->state;
 	return STORE_FOUND;
 }

@@ -130,4 +130,24 @@ wait_for_slot($node, $slot);
 is_once($node, $kafka, @topics);
 is($shipper->stop, 0, 'with a route of the config it goes on');
 
+# --- the topic of the position is deleted under it ---
+$shipper->{broker} = {
+	'topic.metadata.propagation.max.ms'  => 2000,
+	'topic.metadata.refresh.interval.ms' => 1000
+};
+$shipper->configure($shipper->config_text);
+$from = $shipper->log_size;
+$shipper->start;
+write_rows(1, 1);
+wait_for_slot($node, $slot);
+$kafka->delete_topic('wal2kafka.state');
+write_rows(1, 1);
+wait_for_slot($node, $slot);
+like(
+	substr($shipper->log, $from),
+	qr/the state record of slot "$slot" is gone .* written anew/,
+	'the topic of the position was deleted: it is made again');
+is_once($node, $kafka, @topics);
+is($shipper->stop, 0, 'stopped');
+
 done_testing();

@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "keeper_state.h"
+#include "log.h"
 #include "tap.h"
 
 static unsigned written = 0;
@@ -78,6 +79,77 @@ test_wanted(void)
 	   "and what comes later is on record within a second all the same");
 }
 
+/* --- a server and a store that say what they are told ---------------- */
+
+static struct standing server;
+static enum store_answer there;
+
+bool
+stream_standing(struct stream *stream, struct standing *standing)
+{
+	(void) stream;
+	*standing = server;
+	return true;
+}
+
+bool
+stream_find_fork(struct stream *stream, uint32_t timeline,
+				 struct standing *standing)
+{
+	(void) stream;
+	(void) timeline;
+	(void) standing;
+	return true;
+}
+
+static enum store_answer
+read_it(struct store *store, struct state *state, bool make)
+{
+	(void) store;
+	(void) state;
+	(void) make;
+	return there;
+}
+
+/* The record's topic is deleted under a shipper that lives. */
+static void
+test_lost(void)
+{
+	static const struct store_ops ops = {
+		.read = read_it, .write = count_write, .drain = is_written,
+	};
+	const struct config config = {.slot = "s"};
+	struct store store = {.ops = &ops, .where = "topic \"t\""};
+	struct keeper keeper = {
+		.config = &config, .store = &store, .known = true,
+		.stored = {
+			.system = "7", .slot = "s", .timeline = 1, .confirmed = 90,
+		},
+	};
+	const struct keeper_facts facts = {.confirmable = 90};
+
+	log_open(false, LOG_LEVEL_ERROR);
+	server = (struct standing) {
+		.system = "7", .timeline = 1, .end = 200, .slot = 95,
+	};
+	there = STORE_NONE;
+	ok(keeper_admit(&keeper, NULL) == KEEPER_PERSON,
+	   "with the record gone, a slot that was moved is refused all the same");
+	server.slot = 90;
+	ok(keeper_admit(&keeper, NULL) == KEEPER_GO && keeper.admitted,
+	   "one that stands where it was left is not");
+	ok(keeper_bound(&keeper, 90) == LSN_INVALID,
+	   "nothing is confirmed without a record");
+	written = 0;
+	keeper_serve(&keeper, &facts);
+	keeper_serve(&keeper, &facts);
+	ok(written == 1 && keeper_bound(&keeper, 90) == 90, "it is written anew");
+	server.slot = 95;
+	there = STORE_FORGOTTEN;
+	ok(keeper_admit(&keeper, NULL) == KEEPER_GO,
+	   "if somebody dropped it, the slot counts as it stands");
+}
+
 int
 main(void)
 {
@@ -98,5 +170,6 @@ main(void)
 	ok(keeper_timeout(&keeper) == -1, "with all on record it is not due");
 	test_sent();
 	test_wanted();
+	test_lost();
 	return tap_done();
 }
