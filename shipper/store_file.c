@@ -36,7 +36,10 @@ static enum store_progress file_drain(struct store *store);
 static void file_poll_fd(const struct store *store, struct pollfd *fd);
 static void file_close(struct store *store);
 
+static bool read_record(const struct store_file *file, struct state *state,
+						char **error);
 static bool read_whole(int fd, char **data, size_t *len);
+static bool is_superseded(const struct store_file *file, const char *text);
 static bool replace(struct store_file *file, const char *text);
 static bool write_whole(int fd, const char *text);
 static bool forget(const struct store_file *file);
@@ -82,25 +85,13 @@ store_file_open(const struct config *config)
 static enum store_answer
 file_read(struct store *store, struct state *state, bool make)
 {
-	struct store_file *file = (struct store_file *) store;
-	int			fd = openat(file->folder, file->name,
-							O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char	   *data = NULL;
-	char	   *error = NULL;
-	size_t		len = 0;
-	bool		good;
+	char	   *error;
 
 	(void) make;
-	if (fd < 0 && errno == ENOENT)
-		return STORE_NONE;
-	if (fd < 0 || !read_whole(fd, &data, &len))
-		error = mem_strdup(strerror(errno));
-	good = error == NULL && state_parse(state, data, len, &error);
-	if (fd >= 0)
-		close(fd);
-	free(data);
-	if (good)
+	if (read_record((struct store_file *) store, state, &error))
 		return STORE_FOUND;
+	if (error == NULL)
+		return STORE_NONE;
 	log_error("the state record in %s cannot be used: %s", store->where,
 			  error);
 	log_hint("Find out what happened to it; \"wal2kafka drop --state\" goes "
@@ -113,7 +104,8 @@ static void
 file_write(struct store *store, const char *text)
 {
 	struct store_file *file = (struct store_file *) store;
-	bool		done = text != NULL ? replace(file, text) : forget(file);
+	bool		done = text == NULL ? forget(file) :
+		is_superseded(file, text) || replace(file, text);
 
 	file->progress = done ? STORE_WRITTEN : STORE_FAILED;
 	if (!done)
@@ -144,6 +136,45 @@ file_close(struct store *store)
 
 	close(file->folder);
 	free(file);
+}
+
+/* False with what is wrong, to be freed; or with NULL, if there is none. */
+static bool
+read_record(const struct store_file *file, struct state *state, char **error)
+{
+	int			fd = openat(file->folder, file->name,
+							O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char	   *data = NULL;
+	size_t		len = 0;
+	bool		good;
+
+	*error = NULL;
+	if (fd < 0 && errno == ENOENT)
+		return false;
+	if (fd < 0 || !read_whole(fd, &data, &len))
+		*error = mem_strdup(strerror(errno));
+	good = *error == NULL && state_parse(state, data, len, error);
+	if (fd >= 0)
+		close(fd);
+	free(data);
+	return good;
+}
+
+/*
+ * What is there promised more already, when another shipper took over while
+ * this one was frozen: as in a topic, the later request does not count.
+ */
+static bool
+is_superseded(const struct store_file *file, const char *text)
+{
+	struct state ours;
+	struct state theirs;
+	char	   *error = NULL;
+	bool		good = read_record(file, &theirs, &error) &&
+		state_parse(&ours, text, strlen(text), &error);
+
+	free(error);
+	return good && !state_supersedes(&ours, &theirs);
 }
 
 /* A pipe or a device in its place must not keep us waiting. */
