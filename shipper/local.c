@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -70,6 +71,7 @@ static void local_close(struct sink *sink);
 static void add_line(struct topic *topic, struct view value);
 static void add_pending(struct local *local, struct ledger_entry *entry);
 static bool write_lines(struct local *local, struct topic *topic);
+static bool keep_lines(const struct topic *topic);
 
 const struct sink_ops local_ops = {
 	.open = local_open,
@@ -311,11 +313,24 @@ write_lines(struct local *local, struct topic *topic)
 		}
 		topic->written += done > 0 ? (size_t) done : 0;
 	}
-	if (dirty && local->folder >= 0 && fdatasync(topic->fd) != 0)
+	return !dirty || local->folder < 0 || keep_lines(topic);
+}
+
+/* On disk, and under a name; one that was moved has another. */
+static bool
+keep_lines(const struct topic *topic)
+{
+	struct stat stat;
+
+	if (fdatasync(topic->fd) != 0 || fstat(topic->fd, &stat) != 0)
 	{
 		log_error("could not sync the file of topic \"%s\": %s", topic->name,
 				  strerror(errno));
 		return false;
 	}
-	return true;
+	if (stat.st_nlink > 0)
+		return true;
+	log_error("the file of topic \"%s\" was removed: what was not confirmed "
+			  "is written to a new one", topic->name);
+	return false;
 }

@@ -63,6 +63,15 @@ like(
 	qr/ok .*state record in file .*stopped cleanly/,
 	'check shows it');
 
+# --- the file of a topic is removed while it is open ---
+goes_on($shipper, 'once more');
+ship_row();
+unlink "$folder/public.t.jsonl";
+ship_row();
+ok(-e "$folder/public.t.jsonl" && delivered(),
+	'what was not confirmed is in a new file');
+is($shipper->stop, 0, 'stopped');
+
 # --- a folder that cannot be written to ---
 goes_on($shipper, 'again');
 ship_row();
