@@ -197,10 +197,12 @@ config_check(const struct config *cfg)
 		return error;
 	if (cfg->sink == SINK_KAFKA &&
 		config_property(cfg, "bootstrap.servers") == NULL &&
-		config_property(cfg, "metadata.broker.list") == NULL &&
-		config_property(cfg, "test.mock.num.brokers") == NULL)
+		config_property(cfg, "metadata.broker.list") == NULL)
 		return missing("kafka", "bootstrap.servers",
 					   "KAFKA_BOOTSTRAP_SERVERS");
+	/* acknowledges whatever it gets, and keeps it in our own memory */
+	if (config_property(cfg, "test.mock.num.brokers") != NULL)
+		return mem_strdup("[kafka] test.mock.num.brokers is not allowed");
 	if (*cfg->state != '\0' && !topic_name_is_legal(cfg->state))
 		return mem_format("\"state\" cannot be \"%s\"; it must be a topic's "
 						  "name, at most %d of A-Z, a-z, 0-9, \".\", \"_\" "

@@ -224,8 +224,6 @@ plaintext_ok(const struct config *config, char *err, size_t errsize)
 
 	if (servers == NULL)
 		servers = lookup(config, "metadata.broker.list");
-	if (servers == NULL && lookup(config, "test.mock.num.brokers") != NULL)
-		return true;
 	if (servers == NULL || servers[0] == '\0')
 	{
 		snprintf(err, errsize, "[kafka] bootstrap.servers is missing");

@@ -36,7 +36,7 @@ sub shipper
 	my $db = delete $o{db} || 'app';
 	return Wal2Kafka::Shipper->new(
 		conninfo => $node->connstr($db) . " user=$user",
-		broker => { 'test.mock.num.brokers' => 1 },
+		broker => { 'bootstrap.servers' => '127.0.0.1:1' },
 		%o);
 }
 

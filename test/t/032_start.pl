@@ -35,7 +35,7 @@ sub run_like
 	my ($status, $pattern, $what, %o) = @_;
 	my $shipper = Wal2Kafka::Shipper->new(
 		node => $node,
-		broker => { 'test.mock.num.brokers' => 1 },
+		broker => { 'bootstrap.servers' => '127.0.0.1:1' },
 		%o);
 	my ($code, $output) = $shipper->command('run');
 	is($code, $status, "$what: status $status");

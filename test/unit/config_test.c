@@ -227,8 +227,8 @@ test_required(void)
 			"no section kafka");
 	refuses("[postgres]\nconninfo = a\nslot = s\n[wal2kafka]\nsink=stdout\n",
 			NULL, "stdout needs no broker");
-	refuses("[postgres]\nconninfo = a\nslot = s\n[kafka]\n"
-			"test.mock.num.brokers=1\n", NULL, "nor does a mock cluster");
+	refuses(MINIMUM "test.mock.num.brokers=1\n",
+			"test.mock.num.brokers is not allowed", "a broker of our own");
 	refuses("[postgres]\nconninfo = a\nslot = My-Slot\n",
 			"\"slot\" cannot be \"My-Slot\"", "slot's name");
 	refuses("[postgres]\nconninfo = a\nslot = s\npublication = a,,b\n",

@@ -19,6 +19,7 @@
 #define PRODUCE_API 0			/* Kafka's number of the request */
 
 static struct config_property properties[] = {
+	{.name = "bootstrap.servers", .value = "127.0.0.1:1"},
 	{.name = "test.mock.num.brokers", .value = "1"},
 	{.name = "linger.ms", .value = "0"},
 	{.name = "message.max.bytes", .value = "100000"},
@@ -307,7 +308,7 @@ static void
 test_queue(void)
 {
 	struct config_property more[] = {
-		properties[0], properties[1], properties[2],
+		properties[0], properties[1], properties[2], properties[3],
 		{.name = "queue.buffering.max.kbytes", .value = "50"},
 	};
 	struct config small = config;
@@ -315,11 +316,11 @@ test_queue(void)
 	rd_kafka_conf_t *conf;
 
 	small.kafka = more;
-	small.kafka_count = 4;
+	small.kafka_count = 5;
 	ok(producer_conf(&small, err, sizeof(err)) == NULL &&
 	   strstr(err, "queue.buffering.max.kbytes must be more than 97") != NULL,
 	   "a queue smaller than a record is refused");
-	more[3].value = "98";
+	more[4].value = "98";
 	conf = producer_conf(&small, err, sizeof(err));
 	ok(conf != NULL, "a larger one is not");
 	rd_kafka_conf_destroy(conf);
