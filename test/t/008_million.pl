@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use Wal2Kafka::Test;
 use Wal2Kafka::Cluster;
+use Wal2Kafka::FaultProxy;
 use Wal2Kafka::Kafka;
 use Wal2Kafka::Shipper;
 use Test::More;
@@ -22,7 +23,8 @@ my $bulk = 1_000_000 / $scale;
 my $single = 100_000 / $scale;
 my $topic = 'public.t';
 my $slot = 'wal2kafka';
-my $kafka = Wal2Kafka::Kafka->new;
+my $kafka = Wal2Kafka::Kafka->new(proxied => 1);
+my $proxy = Wal2Kafka::FaultProxy->kafka($kafka);
 my $node = new_server('source', conf => 'synchronous_commit = off');
 
 $node->safe_psql('postgres', <<'EOF');
@@ -32,7 +34,7 @@ CREATE PUBLICATION p FOR TABLE t;
 EOF
 $kafka->create_topic($topic, 6);
 my $shipper =
-  Wal2Kafka::Shipper->new(node => $node, kafka => $kafka, publication => 'p');
+  Wal2Kafka::Shipper->new(node => $node, kafka => $proxy, publication => 'p');
 $shipper->init;
 
 my $row = "pg_current_xact_id(), 4711, 12.34, now()";
@@ -53,7 +55,8 @@ $node->command_ok(
 $node->safe_psql('postgres', 'CHECKPOINT');
 my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 
-# Kafka falls silent when another tenth is there, then the crash comes.
+# Kafka falls silent when another tenth is there, then the crash comes; slowly
+# enough that the rest is still to come when the tenth is noticed.
 sub in_the_middle
 {
 	my ($crash) = @_;
@@ -70,8 +73,10 @@ sub in_the_middle
 }
 
 my $begin = time();
+$proxy->throttle(up => 20_000_000 / $scale);
 in_the_middle(sub { is($shipper->kill9, 137, 'the shipper is killed'); });
 in_the_middle(sub { $node->stop('immediate'); $node->start; });
+$proxy->pass;
 wait_for_slot($node, $slot);
 diag(
 	sprintf '%d rows in %.1f s, crashes included',
