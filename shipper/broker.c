@@ -7,6 +7,7 @@
  */
 #include "broker.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -307,10 +308,36 @@ note_rights(const struct config *cfg, struct report *report)
 
 /* --- the whole ------------------------------------------------------- */
 
+/*
+ * "ADDRESS/ID: why" is of a broker that another told of; the ID of one that
+ * only the config names is "bootstrap".
+ */
+static bool
+is_advertised(const char *complaint)
+{
+	const char *end = strstr(complaint, ": ");
+	const char *id = end;
+
+	while (id != NULL && id > complaint && isdigit((unsigned char) id[-1]))
+		id--;
+	return id != NULL && id < end && id > complaint && id[-1] == '/';
+}
+
 static void
 report_silence(const struct config *cfg, rd_kafka_resp_err_t err,
 			   const struct complaint *complaint, struct report *report)
 {
+	if (is_advertised(complaint->text))
+	{
+		/* from 2.11 on librdkafka itself goes on there */
+		report_problem(report, "%s answers, but a broker advertises what "
+					   "cannot be reached from here: %s", bootstrap(cfg),
+					   complaint->text);
+		report_remedy(report, "Set advertised.listeners of the broker to an "
+					  "address that this machine can reach, or make its host "
+					  "name resolve and route here.");
+		return;
+	}
 	report_problem(report, "no Kafka broker answers at %s: %s",
 				   bootstrap(cfg), complaint->text[0] != '\0' ?
 				   complaint->text : rd_kafka_err2str(err));

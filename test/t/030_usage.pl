@@ -235,7 +235,7 @@ SKIP:
 {
 	local $ENV{WAL2KAFKA_POSTGRES_CONNINFO} = 'host=127.0.0.1 port=1';
 	local $ENV{WAL2KAFKA_POSTGRES_SLOT} = 's';
-	local $ENV{WAL2KAFKA_KAFKA_TEST_MOCK_NUM_BROKERS} = 1;
+	local $ENV{WAL2KAFKA_KAFKA_BOOTSTRAP_SERVERS} = '127.0.0.1:1';
 	($status, $out, $err) = run_program('status');
 	is($status, 2, 'no config file: the environment is enough')
 	  if !-e '/etc/wal2kafka/wal2kafka.conf';
