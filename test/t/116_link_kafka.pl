@@ -128,7 +128,7 @@ SKIP:
 	$shipper->wait_ready;
 	pass('not ready meanwhile, and ready again');
 	cmp_ok($shipper->metric('kafka_errors_total{kind="_TRANSPORT"}'),
-		'>', 5, 'lost connections are counted by kind');
+		'>', 0, 'lost connections are counted by kind');
 }
 
 $witness->wait_for_sample;

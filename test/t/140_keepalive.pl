@@ -27,7 +27,9 @@ my $shipper = Wal2Kafka::Shipper->new(
 	kafka => $kafka,
 	conninfo => $proxy->conninfo('postgres'),
 	slot => $slot,
-	publication => 'p');
+	publication => 'p',
+	# so that what it takes for safe is confirmed in its first answer
+	options => { state => 'none' });
 $shipper->init;
 $shipper->start;
 $node->safe_psql('postgres', 'INSERT INTO t VALUES (1)');

@@ -145,6 +145,9 @@ client_conf(const char *brokers)
 	/* a broker that starts is found at once */
 	conf_set(conf, "reconnect.backoff.ms", "20");
 	conf_set(conf, "reconnect.backoff.max.ms", "100");
+	/* 2.14.2 may lose sight of a broker that starts, for these 5 minutes */
+	if (rd_kafka_version() >= 0x020b0000)
+		conf_set(conf, "metadata.recovery.rebootstrap.trigger.ms", "5000");
 	return conf;
 }
 
