@@ -204,7 +204,10 @@ wait_for_slot($node, 'creating');
 $kafka->delete_topic('public.t');
 execute('UPDATE t SET v = 5 WHERE id < 10');
 is($creating->wait_exit, 3, 'topics = create: status 3 all the same');
-ok( !exists { $kafka->topics }->{'public.t'},
-	'what is gone is not made anew in silence');
+# librdkafka 2.14 may have a broker make it that does so for whoever asks
+ok( !exists { $kafka->topics }->{'public.t'}
+	  || $creating->log =~
+	  /topic "public\.t" partition 0 lost what was acknowledged/,
+	'what is gone is not made anew in silence') or diag($creating->log);
 
 done_testing();
