@@ -36,9 +36,9 @@ http_is_wanted(const struct config *config)
 #include "exposition.h"
 #include "log.h"
 #include "mem.h"
+#include "metrics_copy.h"
 #include "ready.h"
 #include "rlimits.h"
-#include "snapshot.h"
 
 #define CLIENTS_MAX		16
 #define CLOSING_MAX		16		/* sent away, and not gone yet */
@@ -336,7 +336,7 @@ answer_ready(void)
 static struct answer
 answer_metrics(struct http *http)
 {
-	snapshot_take(&http->metrics);
+	metrics_copy_take(&http->metrics);
 	return (struct answer) {MHD_HTTP_OK, EXPOSITION_TYPE,
 		exposition_text(&http->metrics)};
 }

@@ -10,8 +10,8 @@
 #include "http.h"
 #include "mem.h"
 #include "metrics.h"
+#include "metrics_copy.h"
 #include "ready.h"
-#include "snapshot.h"
 #include "watch.h"
 
 #define QUIET_MS	3000		/* without anything to deliver */
@@ -35,7 +35,7 @@ monitor_open(const struct config *config, int wake)
 
 	metrics.started_at = metrics_now();
 	ready_turned();
-	snapshot_init(wake);
+	metrics_copy_init(wake);
 	if (!http_is_wanted(config))
 		return monitor;
 	monitor->http = http_open(config);
@@ -57,7 +57,7 @@ monitor_turn(struct monitor *monitor, const struct ledger *ledger,
 	ready_turned();
 	judge_restart(monitor, ledger);
 	watch_collect(monitor->watch);
-	snapshot_serve(ledger, cursor);
+	metrics_copy_serve(ledger, cursor);
 }
 
 /*

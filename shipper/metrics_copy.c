@@ -1,8 +1,8 @@
 /*
- * snapshot.c
+ * metrics_copy.c
  *		A copy of the metrics for another thread.
  */
-#include "snapshot.h"
+#include "metrics_copy.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ static int64_t copied_at = 0;	/* ms */
 static bool wanted = false;
 
 void
-snapshot_init(int wake)
+metrics_copy_init(int wake)
 {
 	pthread_condattr_t attributes;
 
@@ -39,7 +39,7 @@ snapshot_init(int wake)
 }
 
 void
-snapshot_serve(const struct ledger *ledger, const struct cursor *cursor)
+metrics_copy_serve(const struct ledger *ledger, const struct cursor *cursor)
 {
 	if (!__atomic_load_n(&wanted, __ATOMIC_ACQUIRE))
 		return;
@@ -57,7 +57,7 @@ snapshot_serve(const struct ledger *ledger, const struct cursor *cursor)
 }
 
 void
-snapshot_take(struct metrics *to)
+metrics_copy_take(struct metrics *to)
 {
 	pthread_mutex_lock(&lock);
 	if (clock_ms() - copied_at > FRESH_MS)
