@@ -383,6 +383,7 @@ config_free(struct config *cfg)
 	free(cfg->state);
 	free(cfg->sink_dir);
 	free(cfg->http);
+	free(cfg->control);
 	free(cfg->path);
 	free_properties(cfg->kafka, cfg->kafka_count);
 	free_properties(cfg->plugin, cfg->plugin_count);

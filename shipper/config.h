@@ -93,6 +93,10 @@ struct config
 	int			release_after;	/* s */
 	int			standby_check_interval; /* s */
 	char	   *http;			/* "none", PORT or ADDRESS:PORT */
+	char	   *control;		/* path of a socket; "": the default, "none" */
+	int			snapshot_connections;
+	int			snapshot_chunk_rows;
+	int			snapshot_rate;	/* rows/s; 0: no limit */
 	bool		allow_plaintext;	/* Kafka without TLS beyond this machine */
 	int			log_format;		/* 0 text, 1 JSON */
 	int			log_level;		/* enum log_level */

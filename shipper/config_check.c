@@ -4,6 +4,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "../plugin/message.h"
 #include "address.h"
@@ -188,12 +190,28 @@ check_http(const struct config *cfg)
 	return NULL;
 }
 
+/* What a socket's address takes; the commands run in other folders. */
+static char *
+check_control(const struct config *cfg)
+{
+	const char *path = cfg->control;
+
+	if (*path == '\0' || strcmp(path, "none") == 0 ||
+		(*path == '/' &&
+		 strlen(path) < sizeof(((struct sockaddr_un *) NULL)->sun_path)))
+		return NULL;
+	return mem_format("\"control\" cannot be \"%s\"; it must be none, or an "
+					  "absolute path of at most %zu bytes", path,
+					  sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
+}
+
 char *
 config_check(const struct config *cfg)
 {
 	char	   *error = check_postgres(cfg);
 
-	if (error != NULL || (error = check_http(cfg)) != NULL)
+	if (error != NULL || (error = check_http(cfg)) != NULL ||
+		(error = check_control(cfg)) != NULL)
 		return error;
 	if (cfg->sink == SINK_KAFKA &&
 		config_property(cfg, "bootstrap.servers") == NULL &&

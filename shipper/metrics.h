@@ -61,6 +61,17 @@ struct metrics_kind
 	uint64_t	count;
 };
 
+/* Of a table of the snapshot. */
+enum metrics_table_state
+{
+	TABLE_WAITING,
+	TABLE_COPYING,
+	TABLE_DONE,
+	TABLE_FAILED,
+	TABLE_CANCELLED,
+	METRICS_TABLE_STATES,
+};
+
 struct metrics
 {
 	int64_t		started_at;		/* the process */
@@ -114,6 +125,14 @@ struct metrics
 		char		wal_status[16]; /* "": unknown */
 	}			slot;
 	uint64_t	slot_failures;	/* the server could not be asked */
+
+	/* --- the snapshot --- */
+	bool		snapshot_running;
+	uint64_t	snapshot_rows;	/* acknowledged */
+	uint64_t	snapshot_rounds;
+	int64_t		snapshot_hold_us;	/* for so long the stream was held */
+	uint64_t	snapshot_estimate;	/* rows of all tables of the snapshot */
+	uint64_t	snapshot_tables[METRICS_TABLE_STATES];
 
 	/* --- for others --- */
 	bool		standby;		/* waits for another to leave the slot */

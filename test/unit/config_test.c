@@ -71,6 +71,9 @@ test_good(void)
 	ok(cfg.sink == SINK_KAFKA && cfg.topics == TOPICS_REQUIRE &&
 	   cfg.shutdown_timeout == 30 && cfg.release_after == 10 &&
 	   !cfg.allow_plaintext, "other defaults");
+	ok(*cfg.control == '\0' && cfg.snapshot_connections == 2 &&
+	   cfg.snapshot_chunk_rows == 10000 && cfg.snapshot_rate == 0,
+	   "defaults of a snapshot");
 	ok(cfg.plugin_count == 0, "the plugin keeps its own defaults");
 	config_free(&cfg);
 
@@ -153,6 +156,13 @@ test_values(void)
 			"the server is never let go at once");
 	refuses("[wal2kafka]\nshutdown_timeout = 86401\n", "from 0 to 86400",
 			"a number out of range");
+	refuses("[wal2kafka]\nsnapshot_connections = 17\n", "from 1 to 16",
+			"too many connections for a snapshot");
+	refuses("[wal2kafka]\nsnapshot_chunk_rows = 99\n",
+			"from 100 to 1000000", "too few rows in a chunk");
+	refuses(MINIMUM "[wal2kafka]\ncontrol = w.sock\n",
+			"\"control\" cannot be \"w.sock\"; it must be none, or an "
+			"absolute path of at most 107 bytes", "a relative socket");
 	refuses(MINIMUM "[wal2kafka]\nstate = a/b\n",
 			"\"state\" cannot be \"a/b\"; it must be a topic's name",
 			"a state that is no topic");
