@@ -220,10 +220,12 @@ print_totals(const struct checker *c, const struct judge *judge,
 			 uint64_t samples)
 {
 	printf("%s: records %zu, repeats %" PRIu64 ", transactions %" PRIu64
-		   ", ledger %zu, samples %" PRIu64 ", aborted %" PRIu64,
+		   ", ledger %zu, samples %" PRIu64 ", aborted %" PRIu64
+		   ", of snapshots %" PRIu64,
 		   judge->level == READ_COMMITTED ? "read_committed" :
 		   "read_uncommitted", judge->count, judge->repeats,
 		   judge->transactions, c->source.count, samples,
-		   judge->level == READ_COMMITTED ? 0 : c->history.aborted);
+		   judge->level == READ_COMMITTED ? 0 : c->history.aborted,
+		   judge->copied);
 	verdict_print(judge->verdict);
 }

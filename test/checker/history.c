@@ -214,6 +214,7 @@ read_message(struct history *history, const rd_kafka_message_t *message,
 	record->seq_id = reading->seq_id;
 	record->fact = reading->fact;
 	record->everywhere = reading->everywhere;
+	record->snapshot = reading->snapshot;
 	record->offset = message->offset;
 	record->table = find_table(history);
 	record->bytes = hash_message(message);

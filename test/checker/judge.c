@@ -10,6 +10,8 @@
 static void judge_aborted(struct judge *judge);
 static void collect(struct judge *judge);
 static void mark_order(struct place *place, enum level level);
+static void judge_ordinals(struct judge *judge);
+static void judge_lsn(struct judge *judge, size_t first, size_t end);
 static size_t judge_repeats(struct judge *judge, size_t first);
 static void judge_repeat(struct judge *judge, const struct record *one,
 						 const struct record *record, bool first_here);
@@ -24,25 +26,18 @@ void
 judge_records(struct judge *judge)
 {
 	size_t		kept = 0;
-	uint64_t	expected = 0;
 
 	for (uint32_t i = 0; i < judge->history->place_count; i++)
 		mark_order(&judge->history->places[i], judge->level);
 	collect(judge);
 	if (judge->history->aborted > 0)
 		judge_aborted(judge);
+	judge_ordinals(judge);
 	for (size_t i = 0; i < judge->count;)
 	{
 		const struct record *record = judge->first[i];
 
-		if (kept == 0 || judge->first[kept - 1]->lsn != record->lsn)
-		{
-			judge->transactions++;
-			expected = 0;
-		}
-		if (record->seq_id != expected)
-			blame(judge, FAULT_GAP, record);
-		expected = record->seq_id + 1;
+		judge->copied += record->snapshot;
 		i = judge_repeats(judge, i);
 		judge->first[kept++] = record;
 	}
@@ -51,7 +46,51 @@ judge_records(struct judge *judge)
 		judge_keys(judge);
 }
 
-/* What no read_committed reader will ever see, of what both have passed. */
+/* Of each LSN, repeats among them. */
+static void
+judge_ordinals(struct judge *judge)
+{
+	size_t		first = 0;
+
+	for (size_t i = 1; i <= judge->count; i++)
+	{
+		if (i < judge->count && judge->first[i]->lsn == judge->first[first]->lsn)
+			continue;
+		judge_lsn(judge, first, i);
+		first = i;
+	}
+}
+
+/* A transaction counts from 0, a snapshot as it likes; never both of one LSN. */
+static void
+judge_lsn(struct judge *judge, size_t first, size_t end)
+{
+	const struct record *copied = NULL;
+	const struct record *last = NULL;
+
+	for (size_t i = first; i < end; i++)
+	{
+		const struct record *record = judge->first[i];
+
+		if (record->snapshot)
+		{
+			copied = record;
+			continue;
+		}
+		if (last == NULL ? record->seq_id > 0 :
+			record->seq_id > last->seq_id + 1)
+			blame(judge, FAULT_GAP, record);
+		last = record;
+	}
+	judge->transactions += last != NULL;
+	if (last != NULL && copied != NULL)
+		blame(judge, FAULT_INSIDE, copied);
+}
+
+/*
+ * What no read_committed reader will ever see, of what both have passed.  A
+ * snapshot that was undone reads its rows again, as other records.
+ */
 static void
 judge_aborted(struct judge *judge)
 {
@@ -70,7 +109,7 @@ judge_aborted(struct judge *judge)
 			seen = seen || other->committed || other->offset >=
 				history->places[other->place].decided;
 		}
-		if (!seen)
+		if (!seen && !record->snapshot)
 			blame(judge, FAULT_ABORTED, record);
 	}
 }
@@ -129,7 +168,8 @@ judge_repeats(struct judge *judge, size_t first)
 			record->place != judge->first[i - 1]->place;
 
 		if (first_here && !record->in_order)
-			blame(judge, FAULT_REORDERED, record);
+			blame(judge, record->snapshot ? FAULT_STALE : FAULT_REORDERED,
+				  record);
 		if (i > first)
 			judge_repeat(judge, one, record, first_here);
 	}

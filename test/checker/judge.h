@@ -19,6 +19,7 @@ struct judge
 	size_t		count;
 	uint64_t	repeats;
 	uint64_t	transactions;
+	uint64_t	copied;			/* of these, a snapshot's */
 };
 
 /* Leaves the first occurrences, in the order of (lsn, seq_id). */

@@ -22,6 +22,7 @@ enum field
 	FIELD_OP,
 	FIELD_SCHEMA,
 	FIELD_KEY_CHANGE,
+	FIELD_SNAPSHOT,
 	FIELDS
 };
 
@@ -29,6 +30,7 @@ enum field
 
 static const char *const field_names[FIELDS] = {
 	"table_name", "col_names", "lsn", "seq_id", "op", "schema", "key_change",
+	"snapshot",
 };
 
 /* Where things are in one value. */
@@ -65,6 +67,7 @@ record_read(struct reading *reading, const char *value, size_t len)
 	reading->schema.len = 0;
 	reading->fact = 0;
 	reading->everywhere = false;
+	reading->snapshot = false;
 	if (value == NULL)
 		return false;
 	json_begin(&json, value, len);
@@ -142,6 +145,10 @@ read_field(struct reading *reading, struct json *json, enum field field,
 			outline->key_change = json_peek(json) == 't';
 			json_skip(json);
 			break;
+		case FIELD_SNAPSHOT:
+			reading->snapshot = json_peek(json) == 't';
+			json_skip(json);
+			break;
 		case FIELDS:
 			json_skip(json);
 			break;
@@ -169,7 +176,8 @@ read_columns(struct reading *reading, struct json *json,
 
 /*
  * Of a Delete the source's log knows the key, of all else the new version.
- * The Delete of a split update is no line of its own.
+ * The Delete of a split update is no line of its own, and a row that a snapshot
+ * found is none either; it is an Insert, or no record.
  */
 static bool
 read_op(struct reading *reading, struct outline *outline)
@@ -182,7 +190,10 @@ read_op(struct reading *reading, struct outline *outline)
 	if (!json_enter(json, '{') || !json_next(json, '}', &first) ||
 		!json_name(json, op))
 		return false;
-	if (strcmp(op->data, "Insert") == 0)
+	if (reading->snapshot)
+		ok = strcmp(op->data, "Insert") == 0 &&
+			read_row(reading, json, outline, NO_COLUMN, NULL);
+	else if (strcmp(op->data, "Insert") == 0)
 		ok = read_row(reading, json, outline, outline->version, "W");
 	else if (strcmp(op->data, "Delete") == 0)
 		ok = read_row(reading, json, outline,

@@ -25,6 +25,7 @@ struct record
 	bool		committed;		/* a read_committed reader has seen it */
 	bool		in_order;		/* greater than all before in its partition */
 	bool		everywhere;		/* belongs to every partition */
+	bool		snapshot;		/* copies a row, is of no transaction */
 };
 
 /* What a value says.  Reused from record to record; memory is the reader's. */
@@ -37,6 +38,7 @@ struct reading
 	uint64_t	seq_id;
 	uint64_t	fact;
 	bool		everywhere;
+	bool		snapshot;
 	struct json_text table_name;
 	struct json_text schema;	/* empty when the record has none */
 

@@ -56,6 +56,7 @@ samples_judge(struct judge *judge, const char *name, uint64_t *count)
 	return ok;
 }
 
+/* A snapshot's records are sent again by the shipper, not by the server. */
 static struct first *
 find_first(const struct judge *judge)
 {
@@ -69,7 +70,7 @@ find_first(const struct judge *judge)
 		firsts[i].records = malloc((place->count + 1) *
 								   sizeof(*firsts[i].records));
 		for (size_t r = 0; r < place->count; r++)
-			if (place->records[r].in_order)
+			if (place->records[r].in_order && !place->records[r].snapshot)
 				firsts[i].records[firsts[i].count++] = &place->records[r];
 	}
 	return firsts;

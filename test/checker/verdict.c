@@ -29,6 +29,8 @@ static const char *const names[FAULTS] = {
 	[FAULT_INCONSISTENT] = "inconsistent offset",
 	[FAULT_VANISHED] = "vanished",
 	[FAULT_EARLY] = "confirmed before acknowledged",
+	[FAULT_STALE] = "snapshot not above what is before it",
+	[FAULT_INSIDE] = "snapshot inside a transaction",
 };
 
 void

@@ -31,6 +31,8 @@ enum fault
 	FAULT_INCONSISTENT,			/* one offset, two records */
 	FAULT_VANISHED,				/* a partition is shorter than it was */
 	FAULT_EARLY,				/* the slot was confirmed past it */
+	FAULT_STALE,				/* a snapshot's, behind what is above it */
+	FAULT_INSIDE,				/* a snapshot's, with a transaction's LSN */
 	FAULTS
 };
 

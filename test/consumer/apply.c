@@ -1,8 +1,9 @@
 /*
  * apply.c
  *		Changes as SQL.  An insert is an upsert where the table has a primary
- *		key; updates and deletes find their row by the primary key's columns
- *		in the old row, or by the whole old row where there is none.
+ *		key, unless plain ones are asked for; updates and deletes find their row
+ *		by the primary key's columns in the old row, or by the whole old row where
+ *		there is none.
  */
 #include "apply.h"
 
@@ -38,6 +39,7 @@ struct apply
 	PGconn	   *conn;			/* in pipeline mode */
 	PGconn	   *catalog;		/* for questions that need an answer now */
 	char	   *consumer;
+	bool		plain_insert;
 	struct table *tables;
 	struct statement *statements[STATEMENT_BUCKETS];
 	unsigned	statement_count;
@@ -87,11 +89,12 @@ static void add_name(struct text *text, PGconn *conn, const char *name);
 static void add_number(struct text *text, size_t number);
 
 struct apply *
-apply_open(const char *conninfo, const char *consumer)
+apply_open(const char *conninfo, const char *consumer, bool plain_insert)
 {
 	struct apply *apply = calloc(1, sizeof(*apply));
 
 	apply->consumer = strdup(consumer);
+	apply->plain_insert = plain_insert;
 	apply->catalog = connect_to(conninfo);
 	apply->conn = connect_to(conninfo);
 	if (apply->catalog && apply->conn &&
@@ -495,7 +498,7 @@ build_insert(struct apply *apply, struct text *sql, const struct table *table,
 		add_number(sql, i + 1);
 	}
 	add(sql, ")");
-	if (table->key_count == 0)
+	if (table->key_count == 0 || apply->plain_insert)
 		return;
 
 	add(sql, " ON CONFLICT (");

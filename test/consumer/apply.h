@@ -24,8 +24,13 @@ struct position
 
 /* All that return false have said why on stderr. */
 
-/* Connects, and makes the table of positions where it is missing. */
-extern struct apply *apply_open(const char *conninfo, const char *consumer);
+/*
+ * Connects, and makes the table of positions where it is missing.  With
+ * plain_insert no row may be inserted that is there: right for changes in one
+ * partition, and for a snapshot that comes before all of them.
+ */
+extern struct apply *apply_open(const char *conninfo, const char *consumer,
+								bool plain_insert);
 extern void apply_close(struct apply *apply);
 
 extern bool apply_load_position(struct apply *apply, const char *topic,

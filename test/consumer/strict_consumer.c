@@ -30,6 +30,13 @@ struct partition
 	bool		moved;			/* since the last commit */
 };
 
+struct options
+{
+	const char *database;
+	const char *name;
+	bool		plain_insert;
+};
+
 struct consumer
 {
 	struct apply *apply;
@@ -45,7 +52,7 @@ static volatile sig_atomic_t stop_asked;
 
 static void ask_to_stop(int signo);
 static bool parse_options(int argc, char **argv, struct topic_reader *reader,
-						  const char **database, const char **name);
+						  struct options *options);
 static int64_t start_at(const char *topic, int32_t id, void *arg);
 static bool take_record(const rd_kafka_message_t *msg, void *arg);
 static bool take_change(struct consumer *consumer, struct partition *partition,
@@ -65,20 +72,21 @@ main(int argc, char **argv)
 		.stop = &stop_asked,
 		.arg = &consumer,
 	};
-	const char *database = NULL;
-	const char *name = "copy";
+	struct options options = {.name = "copy"};
 	bool		ok;
 
-	if (!parse_options(argc, argv, &reader, &database, &name))
+	if (!parse_options(argc, argv, &reader, &options))
 	{
 		fprintf(stderr, "usage: strict_consumer --brokers LIST "
-				"--database CONNINFO [--name NAME] [--until-end] TOPIC...\n");
+				"--database CONNINFO [--name NAME] [--plain-insert] "
+				"[--until-end] TOPIC...\n");
 		return 1;
 	}
 	signal(SIGTERM, ask_to_stop);
 	signal(SIGINT, ask_to_stop);
 
-	consumer.apply = apply_open(database, name);
+	consumer.apply = apply_open(options.database, options.name,
+								options.plain_insert);
 	if (consumer.apply == NULL)
 		return 2;
 	ok = topic_reader_run(&reader) && !consumer.failed && commit(&consumer);
@@ -101,28 +109,32 @@ ask_to_stop(int signo)
 
 static bool
 parse_options(int argc, char **argv, struct topic_reader *reader,
-			  const char **database, const char **name)
+			  struct options *options)
 {
-	static const struct option options[] = {
+	static const struct option known[] = {
 		{"brokers", required_argument, NULL, 'b'},
 		{"database", required_argument, NULL, 'd'},
 		{"name", required_argument, NULL, 'n'},
+		{"plain-insert", no_argument, NULL, 'p'},
 		{"until-end", no_argument, NULL, 'e'},
 		{0},
 	};
 	int			option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		switch (option)
 		{
 			case 'b':
 				reader->brokers = optarg;
 				break;
 			case 'd':
-				*database = optarg;
+				options->database = optarg;
 				break;
 			case 'n':
-				*name = optarg;
+				options->name = optarg;
+				break;
+			case 'p':
+				options->plain_insert = true;
 				break;
 			case 'e':
 				reader->until_end = true;
@@ -132,7 +144,7 @@ parse_options(int argc, char **argv, struct topic_reader *reader,
 		}
 	reader->topics = argv + optind;
 	reader->topic_count = argc - optind;
-	return reader->brokers && *database && reader->topic_count > 0;
+	return reader->brokers && options->database && reader->topic_count > 0;
 }
 
 static int64_t
