@@ -65,7 +65,8 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 					 const Wal2KafkaOptions *options)
 {
 	HASHCTL		ctl = {0};
-	bool		sql = ctx->reader->routine.page_read == read_local_xlog_page;
+	bool		sql = ctx == NULL ||
+		ctx->reader->routine.page_read == read_local_xlog_page;
 
 	memset(batch, 0, sizeof(*batch));
 	initStringInfo(&batch->buffer);
@@ -73,7 +74,8 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	batch->alone = sql;
 	batch->fingerprint = options->fingerprint;
 	batch->timeline = options->timeline;
-	batch->safe = MyReplicationSlot->data.confirmed_flush;
+	batch->safe = ctx ? MyReplicationSlot->data.confirmed_flush :
+		InvalidXLogRecPtr;
 	/* nothing was told yet: an idle slot's client has this to confirm too */
 	batch->sent_safe = InvalidXLogRecPtr;
 
@@ -85,6 +87,21 @@ wal2kafka_batch_init(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 	frame_start(batch);
 }
 
+/* Lives where the buffer does. */
+static void
+frame_finish(Wal2KafkaBatch *batch)
+{
+	const StringInfoData *buffer = &batch->buffer;
+	bytea	   *frame;
+
+	Assert(batch->finished == NULL);
+	frame = MemoryContextAlloc(GetMemoryChunkContext(buffer->data),
+							   VARHDRSZ + buffer->len);
+	SET_VARSIZE(frame, VARHDRSZ + buffer->len);
+	memcpy(VARDATA(frame), buffer->data, buffer->len);
+	batch->finished = frame;
+}
+
 void
 wal2kafka_batch_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 					 bool cut)
@@ -94,17 +111,24 @@ wal2kafka_batch_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 
 	wire_put32(header, WIRE_MAGIC);
 	header[4] = WIRE_VERSION;
-	header[5] = (first ? WIRE_FRAME_FIRST : 0) | (cut ? WIRE_FRAME_CUT : 0);
+	header[5] = (first ? WIRE_FRAME_FIRST : 0) |
+		(cut && ctx ? WIRE_FRAME_CUT : 0);
 	wire_put16(header + 6, 0);
 	wire_put32(header + 8, batch->records);
 	wire_put32(header + 12, batch->buffer.len - WIRE_HEADER_SIZE);
 	wire_put64(header + 16, batch->safe);
 	wire_put64(header + 24, first ? batch->fingerprint : 0);
 
-	OutputPluginPrepareWrite(ctx, !cut);
-	appendBinaryStringInfo(ctx->out, batch->buffer.data, batch->buffer.len);
-	OutputPluginWrite(ctx, !cut);
-	wal2kafka_buffer_empty(ctx->out);
+	if (ctx)
+	{
+		OutputPluginPrepareWrite(ctx, !cut);
+		appendBinaryStringInfo(ctx->out, batch->buffer.data,
+							   batch->buffer.len);
+		OutputPluginWrite(ctx, !cut);
+		wal2kafka_buffer_empty(ctx->out);
+	}
+	else
+		frame_finish(batch);
 
 	batch->sent_safe = batch->safe;
 	batch->last_sent = GetCurrentTimestamp();

@@ -25,6 +25,9 @@ typedef struct Wal2KafkaBatch
 	bool		mark_txn_announced;
 	uint64		mark_announced; /* of its table */
 
+	bytea	   *finished;		/* without a decoding session: the last frame,
+								 * until the caller takes it */
+
 	bool		hold;			/* across transactions */
 	bool		alone;			/* each frame announces what it names */
 	uint64		fingerprint;
@@ -65,7 +68,8 @@ wal2kafka_batch_is_old(const Wal2KafkaBatch *batch)
 
 /*
  * Prepares for frames.  Memory is CurrentMemoryContext's, for the whole
- * session.
+ * session.  Where rows come from a table there is no such session: ctx is
+ * NULL, here and below, and "finished" is to be taken after each record.
  */
 extern void wal2kafka_batch_init(Wal2KafkaBatch *batch,
 								 LogicalDecodingContext *ctx,

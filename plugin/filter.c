@@ -209,6 +209,19 @@ is_on_disk(const Wal2KafkaRow *row, int i)
 		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(row->values[i]));
 }
 
+void
+wal2kafka_filter_fetch(const Wal2KafkaFilter *filter, const Wal2KafkaRow *row)
+{
+	for (int c = 0; c < filter->ncolumns; c++)
+	{
+		int			i = filter->columns[c].from;
+
+		if (filter->columns[c].is_varlena && is_on_disk(row, i))
+			row->values[i] =
+				PointerGetDatum(PG_DETOAST_DATUM_PACKED(row->values[i]));
+	}
+}
+
 /*
  * Takes the row's columns into the slot.  A value that neither row holds
  * counts as null: the server refuses updates that log too little for the

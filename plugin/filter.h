@@ -31,6 +31,13 @@ extern Wal2KafkaFilter *wal2kafka_filter_build(Relation relation,
 											   const List *publications);
 
 /*
+ * Replaces large values that the filter looks at by fetched ones, in
+ * CurrentMemoryContext: for a row that lies in the table now.
+ */
+extern void wal2kafka_filter_fetch(const Wal2KafkaFilter *filter,
+								   const Wal2KafkaRow *row);
+
+/*
  * Whether the row passes.  A large value that an update did not touch, and
  * that is therefore not in "row", is taken from "old" where that is given
  * and holds it.  An ERROR of the expression passes through.

@@ -271,8 +271,8 @@ append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
 						 "\"restart_identity\":%s}",
 						 record->cascade ? "true" : "false",
 						 record->restart_identity ? "true" : "false");
-	if (options->include_xid)
-		appendStringInfo(out, ",\"xid\":%u", txn->xid);
+	if (options->include_xid && !txn->snapshot)
+		appendStringInfo(out, XID_FIELD "%u", txn->xid);
 	if (options->include_origin && txn->origin)
 	{
 		append_literal(out, ",\"origin\":");
@@ -309,6 +309,8 @@ wal2kafka_record_value(StringInfo out, Wal2KafkaEncoder *encoder,
 		append_literal(out, "\",\"commit_ts\":\"");
 		appendBinaryStringInfo(out, txn->commit_ts, txn->commit_ts_len);
 		appendStringInfoCharMacro(out, '"');
+		if (txn->snapshot)
+			append_literal(out, SNAPSHOT_FIELD);
 		if (shape)
 			appendBinaryStringInfo(out, shape->key, shape->key_len);
 		else

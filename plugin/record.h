@@ -16,6 +16,8 @@
 #include "encoder.h"
 
 #define KEY_CHANGE_FIELD	",\"key_change\":true"
+#define SNAPSHOT_FIELD		",\"snapshot\":true"
+#define XID_FIELD			",\"xid\":"
 
 typedef enum Wal2KafkaOp
 {
@@ -41,6 +43,7 @@ typedef struct Wal2KafkaTxn
 	TransactionId xid;
 	bool		foreign;		/* an origin brought it, and its time */
 	char	   *origin;			/* name, or NULL */
+	bool		snapshot;		/* none: rows that a table has */
 	uint64		ordinal;		/* "seq_id" of the next record */
 	uint32		dropped;		/* records that would have had that number */
 	bool		half_named;		/* it is half of an update that was named */

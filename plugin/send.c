@@ -25,8 +25,8 @@ append_truncate_key(StringInfo out, Wal2KafkaState *state,
 /*
  * Bytes that a record leaves free.  A table without a key finds rows by all
  * of OLD: whether a row can be sent whole must not depend on the length of
- * its record's numbers, nor on its being half of an update, or OLD would hold
- * what NEW was sent without.
+ * its record's numbers, nor on its being half of an update or of a snapshot,
+ * or OLD would hold what NEW was sent without.
  */
 static Size
 margin(const Wal2KafkaState *state, const Wal2KafkaRecord *record)
@@ -42,8 +42,11 @@ margin(const Wal2KafkaState *state, const Wal2KafkaRecord *record)
 		MAXINT8LEN - pg_ulltoa_n(txn->ordinal, digits);
 	if (!record->key_change)
 		size += sizeof(KEY_CHANGE_FIELD) - 1;
+	if (!txn->snapshot)
+		size += sizeof(SNAPSHOT_FIELD) - 1;
 	if (state->options.include_xid)
-		size += MAXINT8LEN - pg_ulltoa_n(txn->xid, digits);
+		size += MAXINT8LEN - (txn->snapshot ? -(int) (sizeof(XID_FIELD) - 1) :
+							  pg_ulltoa_n(txn->xid, digits));
 	return Min(size, state->options.record_limit);
 }
 

@@ -299,6 +299,19 @@ key_columns(const Wal2KafkaRelation *relation)
 	return relation->nkey > 0 ? names.data : "none";
 }
 
+/* Numbers of a snapshot's records are others the next time. */
+static void
+refuse_of_snapshot(const Wal2KafkaRelation *relation, int code,
+				   const char *message)
+{
+	ereport(ERROR,
+			(errcode(code),
+			 errmsg("%s", message),
+			 errdetail("It is a row of a snapshot; key columns: %s.",
+					   key_columns(relation)),
+			 errhint("Raise max.message.bytes of the topic and message.max.bytes in [kafka]; or let all such records through without the value: on_error = stub in [wal2kafka].")));
+}
+
 /* What lies before the record need not wait for a person. */
 static void
 refuse(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
@@ -306,6 +319,8 @@ refuse(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
 {
 	char	   *name = wal2kafka_stub_name(&state->txn);
 
+	if (state->ctx == NULL)
+		refuse_of_snapshot(relation, code, message);
 	if (state->frames)
 		wal2kafka_batch_flush(&state->batch, state->ctx);
 	ereport(ERROR,

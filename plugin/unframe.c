@@ -160,7 +160,9 @@ put_record(const struct frame_txn *txn, const struct frame_record *record,
 		values[3] = text_of_bytes(record->key);
 	if (!nulls[4])
 		values[4] = text_of_bytes(record->value);
-	tuplestore_putvalues(rows, desc, values, nulls);
+	/* a caller may want the last columns only */
+	tuplestore_putvalues(rows, desc, values + lengthof(values) - desc->natts,
+						 nulls + lengthof(nulls) - desc->natts);
 }
 
 /* Frames are UTF-8 whatever the database is. */

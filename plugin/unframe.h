@@ -1,6 +1,7 @@
 /*
  * unframe.h
- *		A frame's records as rows (lsn, seq_id, topic, key, value).
+ *		A frame's records as rows (lsn, seq_id, topic, key, value), or the last
+ *		columns of these.
  */
 #ifndef UNFRAME_H
 #define UNFRAME_H

@@ -182,14 +182,25 @@ SET TimeZone = 'America/St_Johns';
 SET bytea_output = 'escape';
 SET extra_float_digits = -15;
 SET quote_all_identifiers = on;
-CREATE TEMP TABLE rec AS SELECT data::json ->> 'table_name' AS tab, data::json #> '{op,Insert}' AS r
-	FROM pg_logical_slot_get_changes('regress', NULL, NULL);
+CREATE TEMP TABLE rec AS SELECT data::json ->> 'table_name' AS tab, data::json #> '{op,Insert}' AS r,
+		substring(data FROM '"op":.*$') AS bytes
+	FROM pg_logical_slot_get_changes('regress', NULL, NULL, 'fields', 'none');
+-- rows of a snapshot: the same bytes
+CREATE EXTENSION wal2kafka;
+CREATE TEMP TABLE snapshot AS SELECT s.value::json ->> 'table_name' AS tab, substring(s.value FROM '"op":.*$') AS bytes
+	FROM (SELECT 'every.' || tab FROM every.kind UNION ALL VALUES ('opaque')) t (name),
+		wal2kafka.snapshot(name, NULL, 'fields', 'none') s;
 RESET DateStyle;
 RESET IntervalStyle;
 RESET TimeZone;
 RESET bytea_output;
 RESET extra_float_digits;
 RESET quote_all_identifiers;
+SELECT count(*) FROM (SELECT tab, bytes FROM rec EXCEPT ALL SELECT * FROM snapshot) s;
+SELECT count(*) FROM (SELECT * FROM snapshot EXCEPT ALL SELECT tab, bytes FROM rec) s;
+SELECT (SELECT count(*) FROM snapshot) = (SELECT count(*) FROM rec) AND count(*) > 1000 AS as_many FROM rec;
+DROP TABLE snapshot;
+DROP EXTENSION wal2kafka;
 CREATE INDEX ON rec (tab);
 -- records that do not read back as the row they are of (none), and how many do
 CREATE FUNCTION differing(OUT type regtype, OUT same bigint, OUT other bigint, OUT example text)

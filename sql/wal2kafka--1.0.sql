@@ -154,6 +154,48 @@ AS 'MODULE_PATHNAME', 'wal2kafka_peek_changes';
 COMMENT ON FUNCTION wal2kafka.peek_changes(name, int, text[]) IS
 'what a slot would send next, without consuming it';
 
+-- Snapshots: the rows that a table has
+
+CREATE FUNCTION wal2kafka.snapshot_frames(
+	relation regclass,
+	"where" text,
+	lsn pg_lsn,
+	seq_id bigint,
+	VARIADIC options text[] DEFAULT '{}')
+RETURNS SETOF bytea
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_snapshot_frames';
+
+COMMENT ON FUNCTION
+	wal2kafka.snapshot_frames(regclass, text, pg_lsn, bigint, text[]) IS
+'the rows of a table as the frames that the shipper reads';
+
+CREATE FUNCTION wal2kafka.snapshot_point(
+	OUT xmin xid,
+	OUT xmax xid,
+	OUT running xid[],
+	OUT committed bool,
+	OUT lsn pg_lsn)
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_snapshot_point';
+
+COMMENT ON FUNCTION wal2kafka.snapshot_point() IS
+'which transactions the snapshot of the query sees, and where the log ends';
+
+CREATE FUNCTION wal2kafka.snapshot(
+	relation regclass,
+	"where" text DEFAULT NULL,
+	VARIADIC options text[] DEFAULT '{}',
+	OUT topic text,
+	OUT key text,
+	OUT value text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'wal2kafka_snapshot';
+
+COMMENT ON FUNCTION wal2kafka.snapshot(regclass, text, text[]) IS
+'records that a snapshot of a table holds, at no place in the stream';
+
 CREATE FUNCTION wal2kafka.preview(
 	relation regclass,
 	max_rows int DEFAULT 10,
