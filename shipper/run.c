@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "control_command.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
@@ -28,6 +29,7 @@
 #define STALLED_MS			5000	/* nothing acknowledged for so long */
 
 static void wait_for_events(struct run *run);
+static json_t *answer(void *context, const json_t *request);
 static int	next_timeout(const struct run *run);
 static int64_t status_due(const struct run *run);
 static bool is_full(const struct run *run);
@@ -64,7 +66,9 @@ run(const struct config *config)
 	run->statistics_at = clock_ms() + STATISTICS_MS;
 	run->monitor = monitor_open(config, signals_wake_fd());
 	run->keeper = keeper_open(config, signals_stop());
-	if (run->monitor == NULL || run->keeper == NULL || !run_open_sink(run))
+	run->control = control_open(config);
+	if (run->monitor == NULL || run->keeper == NULL || run->control == NULL ||
+		!run_open_sink(run))
 		run_leave(run, EXIT_USAGE);
 
 	while (!run->done)
@@ -83,6 +87,7 @@ run(const struct config *config)
 		monitor_turn(run->monitor, &run->ledger, &run->cursor);
 		wait_for_events(run);
 	}
+	control_close(run->control);
 	run_finish(run);
 	monitor_close(run->monitor);
 	status = run->status;
@@ -94,12 +99,13 @@ run(const struct config *config)
 static void
 wait_for_events(struct run *run)
 {
-	struct pollfd fds[4] = {
+	struct pollfd fds[4 + CONTROL_FDS] = {
 		{signals_fd(), POLLIN, 0},
 		{stream_fd(run->stream), 0, 0},
 		{-1, 0, 0},
 		{-1, 0, 0},
 	};
+	int			ready;
 
 	if (!is_full(run))
 		fds[1].events |= POLLIN;
@@ -110,14 +116,25 @@ wait_for_events(struct run *run)
 	if (run->sink != NULL)
 		run->sink->ops->poll_fd(run->sink, &fds[2]);
 	keeper_poll_fd(run->keeper, &fds[3]);
+	control_poll(run->control, &fds[4]);
 
-	if (poll(fds, 4, next_timeout(run)) <= 0)
+	ready = poll(fds, 4 + CONTROL_FDS, next_timeout(run));
+	control_serve(run->control, &fds[4], answer, run);
+	if (ready <= 0)
 		return;
 	signals_drain();
 	if ((fds[1].revents & ~POLLOUT) != 0)
 		stream_read(run->stream);
 	if ((fds[1].revents & POLLOUT) != 0 && !stream_flush(run->stream))
 		run_lose_stream(run);
+}
+
+static json_t *
+answer(void *context, const json_t *request)
+{
+	struct run *run = context;
+
+	return control_command(request, run->config->slot);
 }
 
 static int

@@ -10,6 +10,7 @@
 
 #include "claim.h"
 #include "config.h"
+#include "control.h"
 #include "cursor.h"
 #include "feedback.h"
 #include "keeper.h"
@@ -27,6 +28,7 @@ struct run
 	struct claim claim;			/* on the slot */
 	struct stream *stream;		/* owned */
 	struct monitor *monitor;	/* owned */
+	struct control *control;	/* owned */
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
 

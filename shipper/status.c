@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "control_client.h"
 #include "log.h"
 #include "mem.h"
 #include "server.h"
@@ -24,6 +27,7 @@ struct status
 	char	   *remedy;
 	char	   *server;			/* versions; extension "" if not installed */
 	char	   *extension;
+	json_t	   *shipper;		/* what it answers, or NULL: nobody does */
 };
 
 /* One JSON string, with its quotes. */
@@ -64,6 +68,16 @@ put_number(const char *name, int64_t number)
 }
 
 static void
+put_object(const char *name, const json_t *object)
+{
+	printf(",\"%s\":", name);
+	if (object == NULL)
+		fputs("null", stdout);
+	else
+		json_dumpf(object, stdout, JSON_COMPACT);
+}
+
+static void
 print_json(const struct status *st)
 {
 	const struct slot *slot = &st->slot;
@@ -83,6 +97,7 @@ print_json(const struct status *st)
 	put_member("server_version", st->server);
 	put_member("extension_version", st->extension);
 	put_member("wal2kafka_version", WAL2KAFKA_VERSION);
+	put_object("shipper", st->shipper);
 	puts("}");
 }
 
@@ -106,6 +121,18 @@ print_slot(const struct slot *slot)
 	free(retained);
 }
 
+/* Who may not ask it sees nothing of it. */
+static void
+print_shipper(const json_t *shipper)
+{
+	const char *program = json_string_value(json_object_get(shipper,
+															"program"));
+
+	printf("shipper      process %" JSON_INTEGER_FORMAT ", wal2kafka %s\n",
+		   json_integer_value(json_object_get(shipper, "pid")),
+		   program != NULL ? program : "of an unknown version");
+}
+
 static void
 print_text(const struct status *st)
 {
@@ -119,6 +146,8 @@ print_text(const struct status *st)
 	printf("extension    %s\n",
 		   *st->extension ? st->extension : "not installed (not needed)");
 	puts("program      wal2kafka " WAL2KAFKA_VERSION);
+	if (st->shipper != NULL)
+		print_shipper(st->shipper);
 }
 
 /* Fills in all but what the config knows; false if a query failed. */
@@ -142,6 +171,24 @@ collect(struct server *server, struct status *st)
 	return true;
 }
 
+/* The shipper of this slot, if it answers on this machine. */
+static json_t *
+ask_shipper(const struct config *cfg)
+{
+	json_t	   *answer = NULL;
+	char	   *error = NULL;
+
+	control_ask(cfg, json_pack("{s:s}", "command", "status"), &answer, &error);
+	free(error);
+	if (json_is_true(json_object_get(answer, "ok")))
+	{
+		json_object_del(answer, "ok");
+		return answer;
+	}
+	json_decref(answer);
+	return NULL;
+}
+
 enum exit_status
 status_print(const struct config *cfg, bool json)
 {
@@ -155,6 +202,7 @@ status_print(const struct config *cfg, bool json)
 		result = server_status(server);
 	else
 	{
+		st.shipper = ask_shipper(cfg);
 		if (json)
 			print_json(&st);
 		else
@@ -173,5 +221,6 @@ status_print(const struct config *cfg, bool json)
 	free(st.remedy);
 	free(st.server);
 	free(st.extension);
+	json_decref(st.shipper);
 	return result;
 }
