@@ -89,6 +89,12 @@ static const struct row rows[] = {
 	"Kafka transactions committed, with processing_guarantee = exactly_once."},
 	{"kafka_transactions_failed", true, FIELD(transactions_failed),
 	"Kafka transactions that could not be begun or committed."},
+	{"snapshot_rows", true, FIELD(snapshot_rows),
+	"Rows that snapshots copied, acknowledged by Kafka."},
+	{"snapshot_rounds", true, FIELD(snapshot_rounds),
+	"Times that the stream was held for rows of a snapshot."},
+	{"snapshot_estimated_rows", false, FIELD(snapshot_estimate),
+	"Rows of all tables of the snapshot, by the server's estimate."},
 };
 
 static const char *const reactions[REACTION_COUNT] = {
@@ -113,6 +119,14 @@ static const char *const restarts[RESTART_COUNT] = {
 	[RESTART_TRANSACTION] = "transaction",
 };
 
+static const char *const table_states[METRICS_TABLE_STATES] = {
+	[TABLE_WAITING] = "waiting",
+	[TABLE_COPYING] = "copying",
+	[TABLE_DONE] = "done",
+	[TABLE_FAILED] = "failed",
+	[TABLE_CANCELLED] = "cancelled",
+};
+
 static void put_head(FILE *out, const char *name, const char *type,
 					 const char *help);
 static void put_rows(FILE *out, const struct metrics *from);
@@ -122,6 +136,7 @@ static void put_time(FILE *out, const char *name, double seconds,
 static void put_slot(FILE *out, const struct metrics_slot *slot);
 static void put_number(FILE *out, const char *name, double number,
 					   const char *help);
+static void put_snapshot(FILE *out, const struct metrics *from);
 static void put_ready(FILE *out);
 static void put_reasons(FILE *out, const struct metrics *from);
 static void put_kafka_errors(FILE *out, const struct metrics *from);
@@ -146,6 +161,7 @@ exposition_text(const struct metrics *from)
 	put_rows(out, from);
 	put_times(out, from);
 	put_slot(out, &from->slot);
+	put_snapshot(out, from);
 	put_reasons(out, from);
 	put_kafka_errors(out, from);
 	put_histogram(out, "commit_latency_seconds", "From commit to "
@@ -249,6 +265,23 @@ put_slot(FILE *out, const struct metrics_slot *slot)
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		fprintf(out, PREFIX "slot_wal_status{status=\"%s\"} %d\n", states[i],
 				strcmp(slot->wal_status, states[i]) == 0);
+}
+
+static void
+put_snapshot(FILE *out, const struct metrics *from)
+{
+	put_head(out, "snapshot_running", "gauge", "Whether rows of tables are "
+			 "being copied; 0 too while that is paused.");
+	fprintf(out, PREFIX "snapshot_running %d\n", from->snapshot_running);
+	put_head(out, "snapshot_hold_seconds_total", "counter", "For how long "
+			 "the stream was held for rows of a snapshot.");
+	fprintf(out, PREFIX "snapshot_hold_seconds_total %.6f\n",
+			(double) from->snapshot_hold_us / US);
+	put_head(out, "snapshot_tables", "gauge", "Tables of the snapshot, by how "
+			 "far they are.");
+	for (int i = 0; i < METRICS_TABLE_STATES; i++)
+		fprintf(out, PREFIX "snapshot_tables{state=\"%s\"} %" PRIu64 "\n",
+				table_states[i], from->snapshot_tables[i]);
 }
 
 static void

@@ -141,10 +141,17 @@ test_lag(void)
 static void
 test_page(void)
 {
-	char	   *page = exposition_text(&metrics);
+	char	   *page;
+
+	metrics.snapshot_hold_us = 1500000;
+	metrics.snapshot_tables[TABLE_FAILED] = 2;
+	page = exposition_text(&metrics);
 
 	ok(strstr(page, "\nwal2kafka_table_records_total{schema=\"public\","
 			  "table=\"a\"} 0\n") != NULL, "a page");
+	ok(strstr(page, "\nwal2kafka_snapshot_hold_seconds_total 1.500000\n") !=
+	   NULL && strstr(page, "\nwal2kafka_snapshot_tables{state=\"failed\"} "
+					  "2\n") != NULL, "what a snapshot counts");
 	ok(page[strlen(page) - 1] == '\n', "ends with a line's end");
 	free(page);
 }
