@@ -88,21 +88,22 @@ fill_unchanged(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
 }
 
 /*
- * Whether the two rows have different Kafka keys.  Judged by the key's bytes
- * once the stored values differ: an old tuple is also logged when a large key
- * column did not change, and values may be stored in more than one way.
+ * Whether the two rows have different text in these columns.  Judged by its
+ * bytes once the stored values differ: an old tuple is also logged when a
+ * large key column did not change, and values may be stored in more than one
+ * way.
  */
 static bool
-key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
+columns_differ(Wal2KafkaState *state, Wal2KafkaRelation *relation,
+			   const int *columns, int count)
 {
 	bool		same = true;
 	bool		has_old;
 	bool		has_new;
 
-	for (int k = 0; k < relation->nkey && same; k++)
+	for (int k = 0; k < count && same; k++)
 	{
-		const Wal2KafkaColumn *column =
-			&relation->columns[relation->key_columns[k]];
+		const Wal2KafkaColumn *column = &relation->columns[columns[k]];
 		int			i = column->attno - 1;
 
 		same = state->old_row.nulls[i] == state->new_row.nulls[i] &&
@@ -116,15 +117,30 @@ key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
 		return false;
 
 	/* one that cannot be made differs from one that can */
-	has_old = wal2kafka_send_key(state, &state->old_key, relation,
-								 &state->old_row);
-	has_new = wal2kafka_send_key(state, &state->new_key, relation,
-								 &state->new_row);
+	has_old = wal2kafka_send_columns(state, &state->old_key, relation,
+									 columns, count, &state->old_row);
+	has_new = wal2kafka_send_columns(state, &state->new_key, relation,
+									 columns, count, &state->new_row);
 	if (!has_old || !has_new)
 		return has_old != has_new;
 	return state->old_key.len != state->new_key.len ||
 		memcmp(state->old_key.data, state->new_key.data,
 			   state->old_key.len) != 0;
+}
+
+/*
+ * Whether the update made another row of it: its Kafka key changed, or what
+ * else identifies it.  Readers of a snapshot find rows by the identity, and an
+ * old one must be gone from there, too.
+ */
+static bool
+key_differs(Wal2KafkaState *state, Wal2KafkaRelation *relation)
+{
+	return columns_differ(state, relation, relation->key_columns,
+						  relation->nkey) ||
+		(unlikely(relation->nbeside > 0) &&
+		 columns_differ(state, relation, relation->beside_columns,
+						relation->nbeside));
 }
 
 /* "old" is what is known of the row as it was before, if it was. */
@@ -158,7 +174,10 @@ send_delete(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 	wal2kafka_send(state, &record, &state->old_row);
 }
 
-/* Nothing may stay behind under the old key, or in the old partition. */
+/*
+ * Nothing may stay behind under the old key, or in the old partition.  Where
+ * only the identity changed, both halves have the same key and partition.
+ */
 static void
 send_split(Wal2KafkaState *state, Wal2KafkaRelation *relation,
 		   Wal2KafkaIdentity old, const bool *unchanged)

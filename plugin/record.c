@@ -71,30 +71,37 @@ wal2kafka_record_measure(StringInfo scratch, Wal2KafkaEncoder *encoder,
 		scratch->len;
 }
 
+void
+wal2kafka_record_columns(StringInfo out, Wal2KafkaEncoder *encoder,
+						 Wal2KafkaRelation *relation,
+						 const int *columns, int count,
+						 const Wal2KafkaRow *row)
+{
+	Wal2KafkaColumn *first = &relation->columns[columns[0]];
+
+	if (count == 1 && !row->nulls[first->attno - 1])
+	{
+		wal2kafka_encoder_append(out, encoder, first,
+								 row->values[first->attno - 1], false);
+		return;
+	}
+
+	for (int i = 0; i < count; i++)
+	{
+		appendStringInfoCharMacro(out, i == 0 ? '[' : ',');
+		append_json_value(out, encoder, &relation->columns[columns[i]], row);
+	}
+	appendStringInfoCharMacro(out, ']');
+}
+
 bool
 wal2kafka_record_key(StringInfo out, Wal2KafkaEncoder *encoder,
 					 Wal2KafkaRelation *relation, const Wal2KafkaRow *row)
 {
-	Wal2KafkaColumn *first;
-
 	if (relation->nkey == 0)
 		return false;
-
-	first = &relation->columns[relation->key_columns[0]];
-	if (relation->nkey == 1 && !row->nulls[first->attno - 1])
-	{
-		wal2kafka_encoder_append(out, encoder, first,
-								 row->values[first->attno - 1], false);
-		return true;
-	}
-
-	for (int i = 0; i < relation->nkey; i++)
-	{
-		appendStringInfoCharMacro(out, i == 0 ? '[' : ',');
-		append_json_value(out, encoder,
-						  &relation->columns[relation->key_columns[i]], row);
-	}
-	appendStringInfoCharMacro(out, ']');
+	wal2kafka_record_columns(out, encoder, relation, relation->key_columns,
+							 relation->nkey, row);
 	return true;
 }
 

@@ -88,6 +88,13 @@ extern bool wal2kafka_record_key(StringInfo out, Wal2KafkaEncoder *encoder,
 								 Wal2KafkaRelation *relation,
 								 const Wal2KafkaRow *row);
 
+/* The same of other columns, which are as many as that and one at least. */
+extern void wal2kafka_record_columns(StringInfo out,
+									 Wal2KafkaEncoder *encoder,
+									 Wal2KafkaRelation *relation,
+									 const int *columns, int count,
+									 const Wal2KafkaRow *row);
+
 /*
  * Bytes of a value in a record, and in encoder->size of its text; more than
  * the limit, if not exactly, when it alone is too much.  Begins a record.

@@ -101,6 +101,8 @@ typedef struct Wal2KafkaRelation
 	int		   *identity_columns;	/* into columns, in the index's order */
 	int			nkey;			/* 0: null key */
 	int		   *key_columns;	/* into columns, in the key's order */
+	int			nbeside;		/* of the identity, not of the Kafka key */
+	int		   *beside_columns; /* into columns */
 
 	Wal2KafkaShape full;		/* all columns */
 	Wal2KafkaShape key_only;	/* a delete of which only the key is told */

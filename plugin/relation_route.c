@@ -93,6 +93,31 @@ config_route(const Wal2KafkaRelation *entry, Relation published,
 	return NULL;
 }
 
+static bool
+is_in_key(const Wal2KafkaRelation *entry, int column)
+{
+	for (int i = 0; i < entry->nkey; i++)
+	{
+		if (entry->key_columns[i] == column)
+			return true;
+	}
+	return false;
+}
+
+/* What else makes a row another one when it changes. */
+static void
+beside_key(Wal2KafkaRelation *entry)
+{
+	entry->beside_columns = palloc(sizeof(int) * Max(entry->nidentity, 1));
+	for (int i = 0; i < entry->nidentity; i++)
+	{
+		int			column = entry->identity_columns[i];
+
+		if (!is_in_key(entry, column))
+			entry->beside_columns[entry->nbeside++] = column;
+	}
+}
+
 void
 wal2kafka_relation_route(Wal2KafkaRelation *entry, Relation relation,
 						 Relation published,
@@ -123,7 +148,10 @@ wal2kafka_relation_route(Wal2KafkaRelation *entry, Relation relation,
 	entry->topic = pstrdup(route.topic);
 
 	if (route.key != NIL)
+	{
 		key_of_route(entry, route.key);
+		beside_key(entry);
+	}
 	else
 	{
 		entry->nkey = entry->nidentity;

@@ -235,12 +235,14 @@ wal2kafka_send(Wal2KafkaState *state, const Wal2KafkaRecord *record,
 }
 
 bool
-wal2kafka_send_key(Wal2KafkaState *state, StringInfo key,
-				   Wal2KafkaRelation *relation, const Wal2KafkaRow *row)
+wal2kafka_send_columns(Wal2KafkaState *state, StringInfo out,
+					   Wal2KafkaRelation *relation, const int *columns,
+					   int count, const Wal2KafkaRow *row)
 {
 	choose_isolation(state);
-	wal2kafka_buffer_empty(key);
-	wal2kafka_encoder_begin(&state->encoder, key);
-	wal2kafka_record_key(key, &state->encoder, relation, row);
-	return wal2kafka_encoder_is_whole(&state->encoder, key);
+	wal2kafka_buffer_empty(out);
+	wal2kafka_encoder_begin(&state->encoder, out);
+	wal2kafka_record_columns(out, &state->encoder, relation, columns, count,
+							 row);
+	return wal2kafka_encoder_is_whole(&state->encoder, out);
 }

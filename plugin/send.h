@@ -13,9 +13,13 @@ extern void wal2kafka_send(Wal2KafkaState *state,
 						   const Wal2KafkaRecord *record,
 						   const Wal2KafkaRow *key_row);
 
-/* The key of a row alone; false: it cannot be in a record. */
-extern bool wal2kafka_send_key(Wal2KafkaState *state, StringInfo key,
-							   Wal2KafkaRelation *relation,
-							   const Wal2KafkaRow *row);
+/*
+ * Some of a row's columns alone, as a key has them; false: they cannot be in
+ * a record.
+ */
+extern bool wal2kafka_send_columns(Wal2KafkaState *state, StringInfo out,
+								   Wal2KafkaRelation *relation,
+								   const int *columns, int count,
+								   const Wal2KafkaRow *row);
 
 #endif							/* SEND_H */
