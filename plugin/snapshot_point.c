@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
@@ -17,35 +18,63 @@
 
 PG_FUNCTION_INFO_V1(wal2kafka_snapshot_point);
 
-/* Top-level transactions that are in progress in it */
-static Datum
-running_of(Snapshot snapshot)
+static ArrayType *
+array_of_xids(const TransactionId *xids, int count)
 {
-	Datum	   *xids = palloc(sizeof(Datum) * Max(snapshot->xcnt, 1));
-	uint32		i;
+	Datum	   *elements = palloc(sizeof(Datum) * Max(count, 1));
+	int			i;
 
-	for (i = 0; i < snapshot->xcnt; i++)
-		xids[i] = TransactionIdGetDatum(snapshot->xip[i]);
-	return PointerGetDatum(construct_array(xids, snapshot->xcnt, XIDOID,
-										   sizeof(TransactionId), true,
-										   TYPALIGN_INT));
+	for (i = 0; i < count; i++)
+		elements[i] = TransactionIdGetDatum(xids[i]);
+	return construct_array(elements, count, XIDOID, sizeof(TransactionId),
+						   true, TYPALIGN_INT);
+}
+
+typedef struct Xids
+{
+	TransactionId *xids;
+	int			count;
+	int			size;
+} Xids;
+
+static void
+add_if_committed(Xids *list, TransactionId xid)
+{
+	if (!TransactionIdDidCommit(xid))
+		return;
+	if (list->count == list->size)
+	{
+		list->size *= 2;
+		list->xids = repalloc_huge(list->xids,
+								   sizeof(TransactionId) * list->size);
+	}
+	list->xids[list->count++] = xid;
 }
 
 /*
- * Whether one of them is committed already, as one is that waits for a
- * synchronous standby: the stream may have sent it.
+ * Those that are committed in the log, and may have been sent, though the
+ * snapshot does not see them.  One that waits for a synchronous standby stays
+ * so, and it need not be among those that were running: what got its number
+ * after the last transaction that had ended then is not listed there.
  */
-static bool
-has_committed(Snapshot snapshot)
+static ArrayType *
+unseen_of(Snapshot snapshot)
 {
+	TransactionId next = ReadNextTransactionId();
+	TransactionId xid = snapshot->xmax;
+	Xids		list = {.size = 64};
 	uint32		i;
 
+	list.xids = palloc(sizeof(TransactionId) * list.size);
 	for (i = 0; i < snapshot->xcnt; i++)
+		add_if_committed(&list, snapshot->xip[i]);
+	while (TransactionIdPrecedes(xid, next))
 	{
-		if (TransactionIdDidCommit(snapshot->xip[i]))
-			return true;
+		CHECK_FOR_INTERRUPTS();
+		add_if_committed(&list, xid);
+		TransactionIdAdvance(xid);
 	}
-	return false;
+	return array_of_xids(list.xids, list.count);
 }
 
 /* snapshot_point(): of the active snapshot */
@@ -53,8 +82,9 @@ Datum
 wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	ArrayType  *unseen;
+	Datum		values[6];
+	bool		nulls[6] = {false};
 	TupleDesc	desc;
 
 	if (RecoveryInProgress())
@@ -65,11 +95,13 @@ wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
+	unseen = unseen_of(snapshot);
 	values[0] = TransactionIdGetDatum(snapshot->xmin);
 	values[1] = TransactionIdGetDatum(snapshot->xmax);
-	values[2] = running_of(snapshot);
-	values[3] = BoolGetDatum(has_committed(snapshot));
+	values[2] = PointerGetDatum(array_of_xids(snapshot->xip, snapshot->xcnt));
+	values[3] = BoolGetDatum(ARR_NDIM(unseen) > 0);
 	values[4] = LSNGetDatum(GetXLogInsertRecPtr());
+	values[5] = PointerGetDatum(unseen);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
 }

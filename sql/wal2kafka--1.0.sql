@@ -175,10 +175,13 @@ CREATE FUNCTION wal2kafka.snapshot_point(
 	OUT xmax xid,
 	OUT running xid[],
 	OUT committed bool,
-	OUT lsn pg_lsn)
+	OUT lsn pg_lsn,
+	OUT unseen xid[])
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'wal2kafka_snapshot_point';
 
+-- "running" are the transactions below xmax that it does not see; "unseen" all
+-- of those it does not see that are committed now, "committed" if there are any
 COMMENT ON FUNCTION wal2kafka.snapshot_point() IS
 'which transactions the snapshot of the query sees, and where the log ends';
 
