@@ -1,6 +1,7 @@
 /*
  * connect.c
- *		A replication connection, and the commands before the copy.
+ *		A replication connection, the commands before the copy, and ordinary
+ *		connections to the same server.
  *
  * What waits here waits on poll(), never past the stop flag or a time limit.
  */
@@ -19,7 +20,10 @@
 #define STEP_MS			60000	/* for connecting, and for each command */
 
 static PGconn *begin(const struct config *config);
-static char *session_options(const char *conninfo);
+static PGconn *begin_beside(const struct config *config, const PGconn *peer);
+static PGconn *opened(PGconn *conn, const volatile sig_atomic_t *stop,
+					  enum reaction *reaction);
+static char *session_options(const char *conninfo, const char *more);
 static bool finish(PGconn *conn, const volatile sig_atomic_t *stop,
 				   enum reaction *reaction);
 static bool await(const PGconn *conn, const volatile sig_atomic_t *stop,
@@ -29,8 +33,20 @@ PGconn *
 connect_open(const struct config *config, const volatile sig_atomic_t *stop,
 			 enum reaction *reaction)
 {
-	PGconn	   *conn = begin(config);
+	return opened(begin(config), stop, reaction);
+}
 
+PGconn *
+connect_beside(const struct config *config, const PGconn *peer,
+			   const volatile sig_atomic_t *stop, enum reaction *reaction)
+{
+	return opened(begin_beside(config, peer), stop, reaction);
+}
+
+static PGconn *
+opened(PGconn *conn, const volatile sig_atomic_t *stop,
+	   enum reaction *reaction)
+{
 	*reaction = REACTION_RETRY;
 	if (finish(conn, stop, reaction))
 		return conn;
@@ -83,7 +99,7 @@ connect_query(PGconn *conn, const char *sql,
 static PGconn *
 begin(const struct config *config)
 {
-	char	   *options = session_options(config->conninfo);
+	char	   *options = session_options(config->conninfo, "");
 	const char *const keywords[] = {
 		"fallback_application_name", "connect_timeout", "keepalives_idle",
 		"keepalives_interval", "keepalives_count", "tcp_user_timeout",
@@ -103,9 +119,41 @@ begin(const struct config *config)
 	return conn;
 }
 
-/* Against settings of role or database; people's own go last and win. */
+static PGconn *
+begin_beside(const struct config *config, const PGconn *peer)
+{
+	static const char pinned[] =
+	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC"
+	" -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
+	" -c standard_conforming_strings=on -c search_path= -c row_security=off"
+	" -c lock_timeout=2s";
+	char	   *options = session_options(config->conninfo, pinned);
+	const char *const keywords[] = {
+		"connect_timeout", "keepalives_idle", "keepalives_interval",
+		"keepalives_count", "tcp_user_timeout", "dbname", "host", "hostaddr",
+		"port", "application_name", "replication", "client_encoding",
+		"options", NULL,
+	};
+	const char *const values[] = {
+		"10", "10", "5",
+		"3", "25000", config->conninfo, PQhost(peer), PQhostaddr(peer),
+		PQport(peer), "wal2kafka snapshot", "false", "UTF8",
+		options, NULL,
+	};
+	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
+
+	free(options);
+	if (conn != NULL)
+		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	return conn;
+}
+
+/*
+ * Against settings of role or database; people's own go after them and win,
+ * and "more" is not for people to change.
+ */
 static char *
-session_options(const char *conninfo)
+session_options(const char *conninfo, const char *more)
 {
 	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
 	const char *given = getenv("PGOPTIONS");
@@ -116,8 +164,8 @@ session_options(const char *conninfo)
 			given = o->val;
 	options = mem_format("-c statement_timeout=0 -c lock_timeout=0 "
 						 "-c idle_session_timeout=0 "
-						 "-c idle_in_transaction_session_timeout=0 %s",
-						 given != NULL ? given : "");
+						 "-c idle_in_transaction_session_timeout=0 %s %s",
+						 given != NULL ? given : "", more);
 	PQconninfoFree(parsed);
 	return options;
 }

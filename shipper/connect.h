@@ -1,8 +1,9 @@
 /*
  * connect.h
- *		A replication connection, and the commands before the copy.
+ *		A replication connection, the commands before the copy, and ordinary
+ *		connections to the same server.
  *
- * Both wait, but not past a set stop flag.  What fails is logged, and
+ * All wait, but not past a set stop flag.  What fails is logged, and
  * *reaction says what helps.
  */
 #ifndef CONNECT_H
@@ -19,6 +20,16 @@
 extern PGconn *connect_open(const struct config *config,
 							const volatile sig_atomic_t *stop,
 							enum reaction *reaction);
+
+/*
+ * An ordinary one, to the server that "peer" is connected to and no other of
+ * the connection string, for reading tables: values have the same text in all
+ * sessions, row security fails instead of hiding rows, and no lock is waited
+ * for for more than a moment.
+ */
+extern PGconn *connect_beside(const struct config *config, const PGconn *peer,
+							  const volatile sig_atomic_t *stop,
+							  enum reaction *reaction);
 
 /* The last result, whatever its status; NULL when there was none. */
 extern PGresult *connect_query(PGconn *conn, const char *sql,

@@ -13,23 +13,28 @@
 
 static char *another_slot(const json_t *request, const char *slot,
 						  char **hint);
-static char *obey(const json_t *request);
+static char *obey(const json_t *request, struct snapshot *snapshot,
+				  char **hint);
+static char *want(const json_t *tables, struct snapshot *snapshot,
+				  char **hint);
 
 json_t *
-control_command(const json_t *request, const char *slot)
+control_command(const json_t *request, const char *slot,
+				struct snapshot *snapshot)
 {
 	char	   *hint = NULL;
 	char	   *error = another_slot(request, slot, &hint);
 	json_t	   *answer;
 
 	if (error == NULL)
-		error = obey(request);
+		error = obey(request, snapshot, &hint);
 	if (error != NULL)
 		answer = control_error(error, hint);
 	else
-		answer = json_pack("{s:b,s:s,s:i,s:s}", "ok", 1, "slot", slot,
+		answer = json_pack("{s:b,s:s,s:i,s:s,s:o}", "ok", 1, "slot", slot,
 						   "pid", (int) getpid(), "program",
-						   WAL2KAFKA_VERSION);
+						   WAL2KAFKA_VERSION, "snapshot",
+						   snapshot_status(snapshot));
 	free(error);
 	free(hint);
 	return answer;
@@ -48,7 +53,7 @@ another_slot(const json_t *request, const char *slot, char **hint)
 }
 
 static char *
-obey(const json_t *request)
+obey(const json_t *request, struct snapshot *snapshot, char **hint)
 {
 	const char *command =
 		json_string_value(json_object_get(request, "command"));
@@ -57,5 +62,32 @@ obey(const json_t *request)
 		return mem_strdup("a request needs a \"command\"");
 	if (strcmp(command, "status") == 0)
 		return NULL;
+	if (strcmp(command, "snapshot") == 0)
+		return want(json_object_get(request, "tables"), snapshot, hint);
+	if (strcmp(command, "pause") == 0)
+		return snapshot_pause(snapshot, hint);
+	if (strcmp(command, "resume") == 0)
+		return snapshot_resume(snapshot, hint);
+	if (strcmp(command, "cancel") == 0)
+		return snapshot_cancel(snapshot, hint);
 	return mem_format("unknown command \"%s\"", command);
+}
+
+static char *
+want(const json_t *tables, struct snapshot *snapshot, char **hint)
+{
+	size_t		count = json_array_size(tables);
+	const char **names = mem_zalloc((count + 1) * sizeof(*names));
+	char	   *error = NULL;
+
+	for (size_t i = 0; i < count && error == NULL; i++)
+	{
+		names[i] = json_string_value(json_array_get(tables, i));
+		if (names[i] == NULL)
+			error = mem_strdup("\"tables\" takes names");
+	}
+	if (error == NULL)
+		error = snapshot_want(snapshot, count, names, hint);
+	free(names);
+	return error;
 }

@@ -7,11 +7,15 @@
 
 #include <jansson.h>
 
+#include "snapshot.h"
+
 /*
- * {"command":"status"}; with "slot" it is for the shipper of that slot alone.
- * Returns {"ok":true,"slot":...,"pid":...,"program":...}, or control_error();
- * a new reference.
+ * {"command":COMMAND}: status, snapshot (with "tables", an array of names; all
+ * without), pause, resume or cancel; with "slot" it is for the shipper of that
+ * slot alone.  Returns {"ok":true,"slot":...,"pid":...,"program":...} and the
+ * "snapshot" as snapshot_status() has it, or control_error(); a new reference.
  */
-extern json_t *control_command(const json_t *request, const char *slot);
+extern json_t *control_command(const json_t *request, const char *slot,
+							   struct snapshot *snapshot);
 
 #endif							/* CONTROL_COMMAND_H */

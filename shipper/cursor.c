@@ -15,6 +15,9 @@
 #include "mem.h"
 #include "metrics.h"
 
+static bool begin(struct cursor *cursor, void *buffer, size_t size,
+				  const char *data, size_t len);
+static struct catalog *names(struct cursor *cursor);
 static bool fill(struct cursor *cursor);
 static bool take_entry(struct cursor *cursor, const struct frame_entry *entry);
 static bool take_topic(struct cursor *cursor, const struct frame_topic *topic);
@@ -29,12 +32,14 @@ cursor_init(struct cursor *cursor, struct ledger *ledger)
 {
 	*cursor = (struct cursor) {.ledger = ledger};
 	catalog_init(&cursor->catalog);
+	catalog_init(&cursor->chunk);
 }
 
 void
 cursor_free(struct cursor *cursor)
 {
 	catalog_free(&cursor->catalog);
+	catalog_free(&cursor->chunk);
 }
 
 void
@@ -46,6 +51,23 @@ cursor_connect(struct cursor *cursor)
 bool
 cursor_begin(struct cursor *cursor, void *buffer, size_t size,
 			 const char *data, size_t len)
+{
+	cursor->alone = false;
+	return begin(cursor, buffer, size, data, len);
+}
+
+bool
+cursor_begin_alone(struct cursor *cursor, void *buffer, size_t size,
+				   const char *data, size_t len)
+{
+	cursor->alone = true;
+	catalog_free(&cursor->chunk);
+	return begin(cursor, buffer, size, data, len);
+}
+
+static bool
+begin(struct cursor *cursor, void *buffer, size_t size, const char *data,
+	  size_t len)
 {
 	struct frame_error error;
 	struct position last;
@@ -82,6 +104,13 @@ cursor_begin(struct cursor *cursor, void *buffer, size_t size,
 	log_debug("frame: %zu bytes, %" PRIu32 " records, safe " LSN_FORMAT, len,
 			  cursor->frame.records, LSN_ARGS(cursor->frame.safe));
 	return true;
+}
+
+/* What the frame's ids mean. */
+static struct catalog *
+names(struct cursor *cursor)
+{
+	return cursor->alone ? &cursor->chunk : &cursor->catalog;
 }
 
 enum cursor_state
@@ -146,7 +175,7 @@ take_entry(struct cursor *cursor, const struct frame_entry *entry)
 		case WIRE_TOPIC:
 			return take_topic(cursor, &entry->topic);
 		case WIRE_TABLE:
-			if (catalog_add_table(&cursor->catalog, &entry->table))
+			if (catalog_add_table(names(cursor), &entry->table))
 				return true;
 			log_error("the plugin named table %" PRIu32 " of a topic that it "
 					  "did not announce", entry->table.id);
@@ -155,6 +184,8 @@ take_entry(struct cursor *cursor, const struct frame_entry *entry)
 			cursor->next = (struct position) {
 				entry->txn.commit, entry->txn.ordinal
 			};
+			if (!cursor->alone && entry->txn.xid != 0)
+				sight_note(&cursor->sent, entry->txn.xid);
 			return true;
 		case WIRE_RECORD:
 			return take_record(cursor, &entry->record);
@@ -171,7 +202,7 @@ take_topic(struct cursor *cursor, const struct frame_topic *announced)
 	char	   *name = mem_strndup(announced->name.data, announced->name.len);
 	struct topic *topic = cursor->sink->ops->topic(cursor->sink, name);
 	bool		added = topic != NULL &&
-		catalog_add_topic(&cursor->catalog, announced->id, topic);
+		catalog_add_topic(names(cursor), announced->id, topic);
 
 	if (topic != NULL && !added)
 		log_error("the plugin gave topic \"%s\" the number %" PRIu32, name,
@@ -184,7 +215,7 @@ take_topic(struct cursor *cursor, const struct frame_topic *announced)
 static bool
 take_record(struct cursor *cursor, const struct frame_record *record)
 {
-	const struct catalog_table *table = catalog_table(&cursor->catalog,
+	const struct catalog_table *table = catalog_table(names(cursor),
 													  record->table);
 	struct position position = cursor->next;
 
@@ -219,7 +250,7 @@ take_record(struct cursor *cursor, const struct frame_record *record)
 static void
 take_notice(struct cursor *cursor, const struct frame_notice *notice)
 {
-	struct catalog_table *table = catalog_table(&cursor->catalog,
+	struct catalog_table *table = catalog_table(names(cursor),
 												notice->table);
 	const char *name = table != NULL ? table->name : "wal2kafka.emit_message";
 

@@ -15,6 +15,7 @@
 #include "catalog.h"
 #include "frame.h"
 #include "ledger.h"
+#include "sight.h"
 #include "sink.h"
 
 #define CURSOR_RECORDS	512
@@ -31,9 +32,12 @@ struct cursor
 	struct ledger *ledger;		/* borrowed */
 	struct sink *sink;			/* borrowed; changes with each one opened */
 	struct catalog catalog;		/* of the connection */
+	struct catalog chunk;		/* of a frame that stands alone */
+	struct sight_sent sent;		/* transactions of the stream */
 
 	struct ledger_entry *entry; /* holds the frame's bytes; NULL: idle */
 	struct frame frame;
+	bool		alone;			/* it announces all that it names */
 	struct position next;		/* of the next record in the frame */
 	struct sink_record records[CURSOR_RECORDS];
 	size_t		used;			/* records[taken .. used): not yet sent */
@@ -56,6 +60,10 @@ extern void cursor_connect(struct cursor *cursor);
  */
 extern bool cursor_begin(struct cursor *cursor, void *buffer, size_t size,
 						 const char *data, size_t len);
+
+/* The same for a frame that is not of the stream, and stands alone. */
+extern bool cursor_begin_alone(struct cursor *cursor, void *buffer,
+							   size_t size, const char *data, size_t len);
 
 /* Sends what the sink takes. */
 extern enum cursor_state cursor_advance(struct cursor *cursor);

@@ -67,6 +67,7 @@ earlier_vanished(const struct config *cfg)
 		log_hint("What was committed since will not be in Kafka: make a new "
 				 "slot (\"wal2kafka init\"), then bring the tables over "
 				 "again.");
+		state_free(&state);
 	}
 	store_close(store);
 	switch (answer)
@@ -96,6 +97,8 @@ forget(const struct config *cfg)
 		return failed ? STORE_PERSON : STORE_NONE;
 	answer = store_read(store, &state, false);
 	/* what cannot be read can be removed */
+	if (answer == STORE_FOUND)
+		state_free(&state);
 	if (answer == STORE_FOUND || answer == STORE_PERSON)
 		answer = remove_record(store);
 	if (answer == STORE_FOUND)

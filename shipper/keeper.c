@@ -28,12 +28,14 @@ static bool must_begin(const struct keeper *keeper);
 static void begin_writing(struct keeper *keeper, const struct state *state);
 
 struct keeper *
-keeper_open(const struct config *config, const volatile sig_atomic_t *stop)
+keeper_open(const struct config *config, const volatile sig_atomic_t *stop,
+			struct snapshot_plan *plan)
 {
 	struct keeper *keeper = mem_zalloc(sizeof(*keeper));
 	bool		failed;
 
 	keeper->config = config;
+	keeper->plan = plan;
 	keeper->transactional = config->processing_guarantee == EXACTLY_ONCE;
 	keeper->store = store_open(config, stop, &failed);
 	if (failed)
@@ -149,7 +151,8 @@ keeper_record(struct keeper *keeper, lsn_t confirmable,
 	};
 
 	compose(keeper, &facts, true, &keeper->next);
-	return state_encode(&keeper->next);
+	return state_encode(&keeper->next,
+						snapshot_plan_record(keeper->plan, position));
 }
 
 void
@@ -205,6 +208,7 @@ drain(struct keeper *keeper)
 			return KEEPER_GO;
 		case STORE_WRITTEN:
 			keeper->stored = keeper->next;
+			keeper->stored_plan = keeper->next_plan;
 			keeper->known = keeper->worked = true;
 			keeper->writing = false;
 			metrics.state_writes++;
@@ -297,7 +301,8 @@ differs(const struct keeper *keeper, const struct state *state)
 {
 	const struct state *stored = &keeper->stored;
 
-	return !keeper->known || state->confirmed != stored->confirmed ||
+	return !keeper->known || keeper->stored_plan != keeper->plan->version ||
+		state->confirmed != stored->confirmed ||
 		state->timeline != stored->timeline ||
 		state->stopped != stored->stopped || state->clean != stored->clean ||
 		state->has_fingerprint != stored->has_fingerprint ||
@@ -318,9 +323,12 @@ static void
 begin_writing(struct keeper *keeper, const struct state *state)
 {
 	int64_t		now = clock_ms();
-	char	   *text = state_encode(state);
+	char	   *text =
+		state_encode(state, snapshot_plan_record(keeper->plan,
+												 state->delivered));
 
 	keeper->next = *state;
+	keeper->next_plan = keeper->plan->version;
 	keeper->writing = true;
 	keeper->paid_until = (keeper->paid_until > now ? keeper->paid_until :
 						  now) + INTERVAL_MS;

@@ -27,6 +27,7 @@
  * it found and when it is committed.
  */
 struct keeper;
+struct snapshot_plan;
 
 enum keeper_answer
 {
@@ -47,11 +48,13 @@ struct keeper_facts
 };
 
 /*
- * "stop" ends waiting; both are borrowed.  NULL: it could not be set up, which
+ * "stop" ends waiting; the plan of the snapshot becomes what a record that is
+ * read says of it, and is written with each; all are borrowed.  NULL: it could not be set up, which
  * is logged.
  */
 extern struct keeper *keeper_open(const struct config *config,
-								  const volatile sig_atomic_t *stop);
+								  const volatile sig_atomic_t *stop,
+								  struct snapshot_plan *plan);
 
 /*
  * Compares the record with the server at the other end of a stream that is

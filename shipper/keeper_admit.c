@@ -93,6 +93,7 @@ keeper_prepare(struct keeper *keeper)
 void
 keeper_found(struct keeper *keeper, const struct state *state)
 {
+	state_free(&keeper->told);
 	keeper->has_told = state != NULL;
 	if (state != NULL)
 		keeper->told = *state;
@@ -135,6 +136,7 @@ compare(struct keeper *keeper, struct stream *stream,
 				adopt(keeper, &found, &now);
 				keeper->known = !lost;
 			}
+			state_free(&found);
 			break;
 		case STORE_NONE:
 		case STORE_FORGOTTEN:
@@ -165,6 +167,7 @@ find(struct keeper *keeper, struct state *found, bool *lost)
 	else if (keeper->has_told)
 	{
 		*found = keeper->told;
+		json_incref(found->snapshot);
 		answer = STORE_FOUND;
 	}
 	*lost = answer == STORE_NONE && *keeper->stored.system != '\0';
@@ -233,7 +236,13 @@ adopt(struct keeper *keeper, const struct state *found,
 		*stored = (struct state) {.confirmed = standing->slot};
 		return;
 	}
+	if (found->snapshot != NULL)
+	{
+		snapshot_plan_load(keeper->plan, found->snapshot);
+		keeper->stored_plan = keeper->plan->version;
+	}
 	*stored = *found;
+	stored->snapshot = NULL;
 	if (!found->stopped)
 		keeper->unsure = standing->end;
 	stored->confirmed = state_judge_confirmed(found, standing);

@@ -6,6 +6,7 @@
 #define KEEPER_STATE_H
 
 #include "keeper.h"
+#include "snapshot_plan.h"
 #include "standing.h"
 #include "store.h"
 
@@ -16,14 +17,18 @@ struct keeper
 	struct standing standing;	/* of the last server that was admitted */
 	bool		admitted;
 	bool		known;			/* "stored" is what the store holds */
-	struct state stored;
+	struct state stored;		/* neither here nor below with a snapshot */
 	struct state next;			/* while writing */
 	bool		writing;
 	bool		worked;			/* one was written */
 
 	bool		transactional;	/* others write, and tell what they read */
 	bool		has_told;
-	struct state told;
+	struct state told;			/* with the snapshot that was read, or NULL */
+
+	struct snapshot_plan *plan; /* borrowed; part of the record */
+	uint64_t	stored_plan;	/* its version in there */
+	uint64_t	next_plan;
 
 	bool		has_fingerprint;	/* of this run */
 	uint64_t	fingerprint;

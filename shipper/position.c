@@ -144,6 +144,8 @@ take_record(struct reading *reading, const rd_kafka_message_t *message)
 		return true;
 	if (message->payload == NULL)
 	{
+		if (*reading->found)
+			state_free(reading->state);
 		*reading->found = false;
 		return true;
 	}
@@ -156,8 +158,14 @@ take_record(struct reading *reading, const rd_kafka_message_t *message)
 		free(error);
 		return false;
 	}
-	if (!*reading->found || state_supersedes(&state, reading->state))
+	if (*reading->found && !state_supersedes(&state, reading->state))
+		state_free(&state);
+	else
+	{
+		if (*reading->found)
+			state_free(reading->state);
 		*reading->state = state;
+	}
 	*reading->found = true;
 	return true;
 }

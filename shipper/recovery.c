@@ -41,6 +41,7 @@ run_mend(struct run *run)
 		cursor_drop(&run->cursor);
 		cursor_connect(&run->cursor);
 		ledger_reset(&run->ledger);
+		snapshot_restart(run->snapshot);
 	}
 	if (run->stopping || clock_ms() < run->retry.at)
 		return;
@@ -146,6 +147,7 @@ start_stream(struct run *run, const char *routes)
 		log_info("streaming slot \"%s\" from " LSN_FORMAT,
 				 run->config->slot, LSN_ARGS(start));
 	metrics.streams++;
+	snapshot_stream_opened(run->snapshot, run->stream, routes);
 	retry_opened(&run->retry, run->ledger.confirmable);
 	feedback_restart(&run->feedback, stream_patience(run->stream));
 	run->progress_at = clock_ms();
@@ -163,7 +165,7 @@ admitted(struct run *run)
 			heed_claim(run, CLAIM_TAKEN);
 			break;
 		case KEEPER_LATER:
-			stream_close(run->stream);
+			run_close_stream(run);
 			retry_at_once(&run->retry, clock_ms() + STATE_AGAIN_MS);
 			break;
 		case KEEPER_LOST:
@@ -181,7 +183,7 @@ static void
 heed_claim(struct run *run, enum claim_answer answer)
 {
 	if (answer != CLAIM_GRANTED)
-		stream_close(run->stream);
+		run_close_stream(run);
 	ready_set(READY_STANDBY, answer == CLAIM_TAKEN);
 	switch (answer)
 	{
@@ -210,13 +212,20 @@ heed_claim(struct run *run, enum claim_answer answer)
 	}
 }
 
+void
+run_close_stream(struct run *run)
+{
+	snapshot_stream_lost(run->snapshot);
+	stream_close(run->stream);
+}
+
 /* The connection is gone; what the ledger holds is delivered all the same. */
 void
 run_lose_stream(struct run *run)
 {
 	bool		streaming = stream_is_open(run->stream);
 
-	stream_close(run->stream);
+	run_close_stream(run);
 	claim_free(&run->claim);
 	if (run->stopping || signals_asked() || run->done)
 		return;
@@ -239,7 +248,7 @@ run_restart(struct run *run)
 		return;
 	if (stream_is_open(run->stream))
 		stream_confirm(run->stream, run_on_record(run));
-	stream_close(run->stream);
+	run_close_stream(run);
 	drop_sink(run);
 	retry_plan(&run->retry, 0);
 }

@@ -1,6 +1,7 @@
 /*
  * replcommand.c
- *		The command that starts streaming, with the plugin's options.
+ *		The plugin's options, for the command that starts streaming and for the
+ *		functions that copy tables.
  */
 #include "replcommand.h"
 
@@ -9,9 +10,21 @@
 
 #include "mem.h"
 #include "names.h"
+#include "sqltext.h"
 #include "store.h"
 
-static void add_option(char **command, const char *name, const char *value);
+/* A list of literals, each with its separator in front. */
+struct list
+{
+	char	   *text;			/* owned */
+	bool		command;		/* "name" 'value', else 'name','value' */
+};
+
+static void add_options(struct list *list, const struct config *config,
+						size_t largest, const char *routes, bool careful);
+static void add_number(struct list *list, const char *name, size_t number);
+static void add_option(struct list *list, const char *name,
+					   const char *value);
 static char *publication_names(const char *list);
 
 char *
@@ -19,68 +32,85 @@ replcommand_start(const struct config *config, size_t largest, lsn_t start,
 				  const char *routes, unsigned timeline, bool careful)
 {
 	char	   *slot = names_quote(config->slot);
+	struct list list = {mem_strdup("\"proto_version\" '1'"), true};
+	char	   *command;
+
+	add_options(&list, config, largest, routes, careful);
+	if (timeline > 0)
+		add_number(&list, "timeline", timeline);
+	command = mem_format("START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
+						 " (%s)", slot, LSN_ARGS(start), list.text);
+	free(list.text);
+	free(slot);
+	return command;
+}
+
+char *
+replcommand_array(const struct config *config, size_t largest,
+				  const char *routes)
+{
+	struct list list = {mem_strdup("'proto_version','1'"), false};
+	char	   *array;
+
+	add_options(&list, config, largest, routes, false);
+	array = mem_format("ARRAY[%s]::pg_catalog.text[]", list.text);
+	free(list.text);
+	return array;
+}
+
+static void
+add_options(struct list *list, const struct config *config, size_t largest,
+			const char *routes, bool careful)
+{
 	char	   *publications = publication_names(config->publication);
-	char	   *max_record = mem_format("%zu", largest < CONFIG_RECORD_MAX ?
-										largest : CONFIG_RECORD_MAX);
-	char	   *number = mem_format("%u", timeline);
 	char	   *reserved = store_topic_name(config);
 	bool		sized = false;
-	char	   *command =
-		mem_format("START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
-				   " (\"proto_version\" '1'", slot, LSN_ARGS(start));
 
 	if (publications[0] != '\0')
-		add_option(&command, "publication_names", publications);
+		add_option(list, "publication_names", publications);
 	if (config->topic_prefix[0] != '\0')
-		add_option(&command, "topic_prefix", config->topic_prefix);
+		add_option(list, "topic_prefix", config->topic_prefix);
 	if (routes[0] != '\0')
-		add_option(&command, "routes", routes);
+		add_option(list, "routes", routes);
 	for (size_t i = 0; i < config->plugin_count; i++)
 	{
 		if (careful && strcmp(config->plugin[i].name, "flush") == 0)
 			continue;
 		sized |= strcmp(config->plugin[i].name, "max_record") == 0;
-		add_option(&command, config->plugin[i].name, config->plugin[i].value);
+		add_option(list, config->plugin[i].name, config->plugin[i].value);
 	}
 	if (reserved != NULL &&
 		config_plugin_option(config, "message_topics", NULL) != NULL)
-		add_option(&command, "state_topic", reserved);
+		add_option(list, "state_topic", reserved);
 	if (careful)
-		add_option(&command, "flush", "commit");
+		add_option(list, "flush", "commit");
 	if (!sized && largest > 0)
-		add_option(&command, "max_record", max_record);
-	if (timeline > 0)
-		add_option(&command, "timeline", number);
-	free(number);
+		add_number(list, "max_record", largest < CONFIG_RECORD_MAX ? largest :
+				   CONFIG_RECORD_MAX);
 	free(reserved);
-	free(max_record);
 	free(publications);
-	free(slot);
-	slot = command;
-	command = mem_format("%s)", slot);
-	free(slot);
-	return command;
 }
 
-/* The replication grammar knows no escape in a string but a doubled quote. */
 static void
-add_option(char **command, const char *name, const char *value)
+add_number(struct list *list, const char *name, size_t number)
 {
-	char	   *quoted = mem_alloc(2 * strlen(value) + 1);
-	char	   *to = quoted;
-	char	   *longer;
+	char	   *value = mem_format("%zu", number);
 
-	for (const char *c = value; *c != '\0'; c++)
-	{
-		if (*c == '\'')
-			*to++ = '\'';
-		*to++ = *c;
-	}
-	*to = '\0';
-	longer = mem_format("%s, \"%s\" '%s'", *command, name, quoted);
+	add_option(list, name, value);
+	free(value);
+}
+
+static void
+add_option(struct list *list, const char *name, const char *value)
+{
+	char	   *quoted = sqltext_literal(value);
+	char	   *longer = list->command ?
+		mem_format("%s, \"%s\" %s", list->text, name, quoted) :
+		mem_format("%s,'%s',%s", list->text, name, quoted);
+
 	free(quoted);
-	free(*command);
-	*command = longer;
+	free(list->text);
+	list->text = longer;
 }
 
 static char *

@@ -21,4 +21,12 @@ extern char *replcommand_start(const struct config *config, size_t largest,
 							   lsn_t start, const char *routes,
 							   unsigned timeline, bool careful);
 
+/*
+ * The same options as an SQL array of text, name and value in turn, to be
+ * freed, for wal2kafka.snapshot_frames().  Strings must take backslashes as
+ * they are.
+ */
+extern char *replcommand_array(const struct config *config, size_t largest,
+							   const char *routes);
+
 #endif							/* REPLCOMMAND_H */

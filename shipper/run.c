@@ -24,6 +24,7 @@
 #include "server.h"
 #include "signals.h"
 
+#define FD_COUNT			4		/* signals, stream, sink, state record */
 #define RECORDS_MAX			65536	/* bounds what librdkafka holds of each */
 #define STATISTICS_MS		60000
 #define STALLED_MS			5000	/* nothing acknowledged for so long */
@@ -34,7 +35,10 @@ static int	next_timeout(const struct run *run);
 static int64_t status_due(const struct run *run);
 static bool is_full(const struct run *run);
 static void serve_sink(struct run *run);
+static void serve_snapshot(struct run *run);
 static void receive(struct run *run);
+static bool take_snapshot(struct run *run);
+static bool take_frame(struct run *run, const struct stream_message *message);
 static bool receive_one(struct run *run);
 static void heed_question(struct run *run);
 static void advance(struct run *run);
@@ -65,7 +69,10 @@ run(const struct config *config)
 	run->stream = stream_init(config, sink_max_record(config), signals_stop());
 	run->statistics_at = clock_ms() + STATISTICS_MS;
 	run->monitor = monitor_open(config, signals_wake_fd());
-	run->keeper = keeper_open(config, signals_stop());
+	run->snapshot = snapshot_open(config, sink_max_record(config),
+								  &run->cursor.sent);
+	run->keeper = keeper_open(config, signals_stop(),
+							  snapshot_plan(run->snapshot));
 	run->control = control_open(config);
 	if (run->monitor == NULL || run->keeper == NULL || run->control == NULL ||
 		!run_open_sink(run))
@@ -74,6 +81,7 @@ run(const struct config *config)
 	while (!run->done)
 	{
 		serve_sink(run);
+		serve_snapshot(run);
 		receive(run);
 		advance(run);
 		keep_state(run);
@@ -99,15 +107,16 @@ run(const struct config *config)
 static void
 wait_for_events(struct run *run)
 {
-	struct pollfd fds[4 + CONTROL_FDS] = {
+	struct pollfd fds[FD_COUNT + CONTROL_FDS + SNAPSHOT_CONNECTIONS_MAX] = {
 		{signals_fd(), POLLIN, 0},
 		{stream_fd(run->stream), 0, 0},
 		{-1, 0, 0},
 		{-1, 0, 0},
 	};
+	nfds_t		count = FD_COUNT + CONTROL_FDS;
 	int			ready;
 
-	if (!is_full(run))
+	if (!is_full(run) && !snapshot_holds(run->snapshot))
 		fds[1].events |= POLLIN;
 	if (stream_wants_write(run->stream))
 		fds[1].events |= POLLOUT;
@@ -116,10 +125,12 @@ wait_for_events(struct run *run)
 	if (run->sink != NULL)
 		run->sink->ops->poll_fd(run->sink, &fds[2]);
 	keeper_poll_fd(run->keeper, &fds[3]);
-	control_poll(run->control, &fds[4]);
+	control_poll(run->control, &fds[FD_COUNT]);
+	if (!is_full(run))
+		count += (nfds_t) snapshot_poll_fds(run->snapshot, &fds[count]);
 
-	ready = poll(fds, 4 + CONTROL_FDS, next_timeout(run));
-	control_serve(run->control, &fds[4], answer, run);
+	ready = poll(fds, count, next_timeout(run));
+	control_serve(run->control, &fds[FD_COUNT], answer, run);
 	if (ready <= 0)
 		return;
 	signals_drain();
@@ -134,7 +145,7 @@ answer(void *context, const json_t *request)
 {
 	struct run *run = context;
 
-	return control_command(request, run->config->slot);
+	return control_command(request, run->config->slot, run->snapshot);
 }
 
 static int
@@ -144,6 +155,7 @@ next_timeout(const struct run *run)
 	int64_t		next = now + MONITOR_TURN_MS;
 	int			sink_ms = -1;
 	int			keeper_ms = keeper_timeout(run->keeper);
+	int			snapshot_ms = snapshot_timeout(run->snapshot);
 
 	if (stream_is_open(run->stream))
 	{
@@ -164,6 +176,8 @@ next_timeout(const struct run *run)
 		next = now + sink_ms;
 	if (keeper_ms >= 0 && now + keeper_ms < next)
 		next = now + keeper_ms;
+	if (snapshot_ms >= 0 && now + snapshot_ms < next)
+		next = now + snapshot_ms;
 	return next > now ? (int) (next - now) : 0;
 }
 
@@ -206,16 +220,73 @@ serve_sink(struct run *run)
 	}
 }
 
-/* What one read brought may be many frames, and each goes on at once. */
+static void
+serve_snapshot(struct run *run)
+{
+	if (!run->stopping && !run->abandoning && !run->done)
+		snapshot_serve(run->snapshot, run->ledger.acked, run->ledger.sent,
+					   run->cursor.entry == NULL);
+}
+
+/*
+ * What one read brought may be many frames, and each goes on at once.  The
+ * snapshot's go in first, while it holds the stream.
+ */
 static void
 receive(struct run *run)
 {
 	while (!run->done && stream_is_open(run->stream))
 	{
 		advance(run);
-		if (is_full(run) || !receive_one(run))
+		if (is_full(run))
+			break;
+		if (take_snapshot(run))
+			continue;
+		if (snapshot_holds(run->snapshot) || !receive_one(run))
 			break;
 	}
+}
+
+/* Whether there was anything. */
+static bool
+take_snapshot(struct run *run)
+{
+	struct stream_message message;
+
+	switch (snapshot_next(run->snapshot, &message))
+	{
+		case SNAPSHOT_NOTHING:
+			return false;
+		case SNAPSHOT_KEPT:
+			return take_frame(run, &message);
+		case SNAPSHOT_CHUNK:
+			break;
+	}
+	if (cursor_begin_alone(&run->cursor, message.buffer, message.size,
+						   message.frame, message.frame_size))
+	{
+		snapshot_took(run->snapshot, &run->cursor.frame);
+		return true;
+	}
+	metrics.restarts[RESTART_FRAME]++;
+	run_restart(run);
+	return false;
+}
+
+static bool
+take_frame(struct run *run, const struct stream_message *message)
+{
+	if (ledger_is_empty(&run->ledger))
+		run->progress_at = clock_ms();
+	if (cursor_begin(&run->cursor, message->buffer, message->size,
+					 message->frame, message->frame_size))
+	{
+		snapshot_note(run->snapshot, &run->cursor.frame);
+		return heed_options(run);
+	}
+	metrics.restarts[RESTART_FRAME]++;
+	run_restart(run);
+	return false;
 }
 
 /* Whether it is worth asking for more. */
@@ -228,14 +299,8 @@ receive_one(struct run *run)
 	{
 		case STREAM_FRAME:
 			feedback_got_frame(&run->feedback);
-			if (ledger_is_empty(&run->ledger))
-				run->progress_at = clock_ms();
-			if (cursor_begin(&run->cursor, message.buffer, message.size,
-							 message.frame, message.frame_size))
-				return heed_options(run);
-			metrics.restarts[RESTART_FRAME]++;
-			run_restart(run);
-			return false;
+			return snapshot_admits(run->snapshot, &message) &&
+				take_frame(run, &message);
 		case STREAM_ANSWER:
 			heed_question(run);
 			return true;
@@ -264,7 +329,7 @@ heed_question(struct run *run)
 		 keeper_delay(run->keeper) < run->config->release_after * 1000))
 		return;
 	log_info("the server is stopping: letting go of it");
-	stream_close(run->stream);
+	run_close_stream(run);
 	retry_after(&run->retry, REACTION_WAIT, run->ledger.confirmable, true);
 }
 
@@ -363,7 +428,7 @@ watch_progress(struct run *run)
 		log_warning("nothing was delivered for %d s: letting go of the "
 					"replication connection until it is",
 					run->config->release_after);
-		stream_close(run->stream);
+		run_close_stream(run);
 		retry_at_once(&run->retry, now);
 	}
 }

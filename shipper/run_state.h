@@ -18,6 +18,7 @@
 #include "monitor.h"
 #include "retry.h"
 #include "sink.h"
+#include "snapshot.h"
 #include "stream.h"
 
 struct run
@@ -32,6 +33,7 @@ struct run
 	struct sink *sink;			/* owned; NULL between two of them */
 	bool		abandoning;		/* the sink is letting go */
 
+	struct snapshot *snapshot;	/* owned */
 	struct keeper *keeper;		/* owned */
 	struct retry retry;
 	struct feedback feedback;
@@ -62,6 +64,9 @@ extern bool run_open_sink(struct run *run);
 
 /* Opens what is closed, once its time has come. */
 extern void run_mend(struct run *run);
+
+/* Closes it, and lets go of what depends on it. */
+extern void run_close_stream(struct run *run);
 
 /* The connection is gone; what the ledger holds is delivered all the same. */
 extern void run_lose_stream(struct run *run);

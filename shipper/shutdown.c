@@ -91,6 +91,7 @@ run_finish(struct run *run)
 	stream_free(run->stream);
 	claim_free(&run->claim);
 	keeper_close(run->keeper);
+	snapshot_close(run->snapshot);
 	if (run->sink != NULL)
 	{
 		run->sink->ops->abandon(run->sink);

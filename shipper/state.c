@@ -41,7 +41,7 @@ static bool parse_decimal(const char *text, uint64_t *value);
 static bool parse_hex(const char *text, size_t digits, uint64_t *value);
 
 char *
-state_encode(const struct state *state)
+state_encode(const struct state *state, json_t *snapshot)
 {
 	json_t	   *object = json_object();
 	char		text[LSN_TEXT_SIZE];
@@ -65,6 +65,8 @@ state_encode(const struct state *state)
 	json_object_set_new(object, "clean", json_boolean(state->clean));
 	json_object_set_new(object, "program", json_string(WAL2KAFKA_VERSION));
 	write_now(object);
+	if (snapshot != NULL)
+		json_object_set_new(object, "snapshot", snapshot);
 
 	line = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
@@ -89,9 +91,19 @@ state_parse(struct state *state, const char *data, size_t len, char **error)
 		reader.error = mem_strdup("it is of a later version of wal2kafka");
 	else
 		read_fields(&reader, state);
+	if (reader.error == NULL)
+		state->snapshot = json_incref(json_object_get(reader.object,
+													  "snapshot"));
 	json_decref(reader.object);
 	*error = reader.error;
 	return reader.error == NULL;
+}
+
+void
+state_free(struct state *state)
+{
+	json_decref(state->snapshot);
+	state->snapshot = NULL;
 }
 
 bool

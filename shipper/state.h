@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "ledger.h"
 #include "lsn.h"
 
@@ -40,6 +42,8 @@ struct state
 	bool		clean;			/* and no transaction is in the sink by half */
 	char		program[STATE_PROGRAM_SIZE];	/* version that wrote it */
 	char		written[STATE_WRITTEN_SIZE];	/* when, for people; or "" */
+	json_t	   *snapshot;		/* see snapshot_plan.h; only of a record that was
+								 * read, until state_free(); NULL: none */
 };
 
 /*
@@ -53,8 +57,11 @@ state_needs(const struct state *state)
 		state->sent.commit + 1;
 }
 
-/* As one line of JSON, to be freed; "program" and "written" are set to now. */
-extern char *state_encode(const struct state *state);
+/*
+ * As one line of JSON, to be freed; "program" and "written" are set to now.
+ * The snapshot's reference is taken; NULL: none.
+ */
+extern char *state_encode(const struct state *state, json_t *snapshot);
 
 /*
  * The bytes come from wherever anybody may write and are trusted in nothing.
@@ -63,6 +70,9 @@ extern char *state_encode(const struct state *state);
  */
 extern bool state_parse(struct state *state, const char *data, size_t len,
 						char **error);
+
+/* Frees what state_parse() allocated. */
+extern void state_free(struct state *state);
 
 /*
  * Which of two records of one slot, both found, holds: the one that promised

@@ -37,6 +37,7 @@ state_check(const struct config *cfg, struct report *report)
 	{
 		case STORE_FOUND:
 			report_state(store, &state, report);
+			state_free(&state);
 			break;
 		case STORE_NONE:
 		case STORE_FORGOTTEN:

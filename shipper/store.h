@@ -14,7 +14,8 @@
 #include "config.h"
 #include "state.h"
 
-#define STORE_VALUE_MAX		(64 * 1024)	/* bytes; a record has 300 */
+#define STORE_VALUE_MAX		(900 * 1024)	/* bytes; a record has 300, and 100
+										 * a table while a snapshot is taken */
 
 struct store;
 

@@ -167,13 +167,15 @@ read_record(const struct store_file *file, struct state *state, char **error)
 static bool
 is_superseded(const struct store_file *file, const char *text)
 {
-	struct state ours;
-	struct state theirs;
+	struct state ours = {.snapshot = NULL};
+	struct state theirs = {.snapshot = NULL};
 	char	   *error = NULL;
 	bool		good = read_record(file, &theirs, &error) &&
 		state_parse(&ours, text, strlen(text), &error);
 
 	free(error);
+	state_free(&ours);
+	state_free(&theirs);
 	return good && !state_supersedes(&ours, &theirs);
 }
 

@@ -208,7 +208,7 @@ take(struct scan *scan, const rd_kafka_message_t *message)
 static void
 take_value(struct scan *scan, const rd_kafka_message_t *message)
 {
-	struct state state;
+	struct state state = {.snapshot = NULL};
 	char	   *error = NULL;
 
 	if (message->len > STORE_VALUE_MAX)
@@ -218,14 +218,18 @@ take_value(struct scan *scan, const rd_kafka_message_t *message)
 		error = mem_strdup("its \"slot\" is another than its key");
 	if (error != NULL)
 	{
+		state_free(&state);
 		scan->bad = error;
 		scan->bad_offset = message->offset;
 	}
 	else if (!scan->found || state_supersedes(&state, &scan->state))
 	{
+		state_free(&scan->state);
 		scan->state = state;
 		scan->found = true;
 	}
+	else
+		state_free(&state);
 }
 
 static enum store_answer

@@ -170,6 +170,13 @@ stream_find_fork(struct stream *stream, uint32_t timeline,
 							  &stream->reaction, standing);
 }
 
+PGconn *
+stream_beside(struct stream *stream, enum reaction *reaction)
+{
+	return connect_beside(stream->config, stream->conn, stream->stop,
+						  reaction);
+}
+
 bool
 stream_is_open(const struct stream *stream)
 {

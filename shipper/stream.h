@@ -17,6 +17,7 @@
 #include "lsn.h"
 #include "reaction.h"
 
+struct pg_conn;					/* libpq's */
 struct standing;
 struct stream;
 
@@ -75,6 +76,13 @@ extern bool stream_start(struct stream *stream, lsn_t start,
 extern bool stream_standing(struct stream *stream, struct standing *standing);
 extern bool stream_find_fork(struct stream *stream, uint32_t timeline,
 							 struct standing *standing);
+
+/*
+ * Another connection to the same server, an ordinary one that does not block,
+ * or NULL; see connect_beside().  Blocks like stream_open().
+ */
+extern struct pg_conn *stream_beside(struct stream *stream,
+									 enum reaction *reaction);
 
 /* After how many ms of silence the server ends the stream; 0: never. */
 extern int	stream_patience(const struct stream *stream);

@@ -8,6 +8,8 @@
 #include "log.h"
 #include "tap.h"
 
+static struct snapshot_plan no_snapshot;
+
 static unsigned written = 0;
 
 static void
@@ -36,6 +38,7 @@ test_sent(void)
 	const struct config config = {.slot = "s"};
 	struct store store = {.ops = &counting};
 	struct keeper keeper = {
+		.plan = &no_snapshot,
 		.config = &config, .store = &store, .admitted = true, .known = true,
 		.stored = {.confirmed = 90, .sent = {80, 0}},
 	};
@@ -62,6 +65,7 @@ test_wanted(void)
 	const struct config config = {.slot = "s"};
 	struct store store = {.ops = &counting};
 	struct keeper keeper = {
+		.plan = &no_snapshot,
 		.config = &config, .store = &store, .admitted = true, .known = true,
 		.stored = {.confirmed = 1},
 	};
@@ -121,6 +125,7 @@ test_lost(void)
 	const struct config config = {.slot = "s"};
 	struct store store = {.ops = &ops, .where = "topic \"t\""};
 	struct keeper keeper = {
+		.plan = &no_snapshot,
 		.config = &config, .store = &store, .known = true,
 		.stored = {
 			.system = "7", .slot = "s", .timeline = 1, .confirmed = 90,
@@ -154,7 +159,7 @@ int
 main(void)
 {
 	struct store store = {.where = NULL};
-	struct keeper keeper = {.store = &store};
+	struct keeper keeper = {.store = &store, .plan = &no_snapshot};
 
 	keeper.behind_since = clock_ms();
 	ok(keeper_timeout(&keeper) == -1,

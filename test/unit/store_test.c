@@ -19,7 +19,7 @@ write_state(struct store *store, uint32_t timeline, lsn_t confirmed)
 		.system = "7", .slot = "s", .timeline = timeline,
 		.confirmed = confirmed,
 	};
-	char	   *text = state_encode(&state);
+	char	   *text = state_encode(&state, NULL);
 
 	store_write(store, text);
 	ok(store_drain(store) == STORE_WRITTEN, "a record is written");

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "keeper.h"
+#include "snapshot_plan.h"
 #include "log.h"
 #include "producer.h"
 #include "producer_state.h"
@@ -71,6 +72,8 @@ test_sleep(struct producer *producer, struct keeper *keeper)
 	ok(transaction_timeout(transaction) == 0, "it ends once they have gone");
 }
 
+static struct snapshot_plan no_snapshot;
+
 int
 main(void)
 {
@@ -106,7 +109,7 @@ main(void)
 	if (pipe(producer->wake) != 0)
 		return 1;
 	producer->transaction = transaction_open(producer);
-	keeper = keeper_open(&config, &stop);
+	keeper = keeper_open(&config, &stop, &no_snapshot);
 
 	test_sleep(producer, keeper);
 

@@ -1,0 +1,139 @@
+/*
+ * snapshot_plan.h
+ *		What a snapshot has to copy, and how far each table is.
+ *
+ * A table is copied in chunks, in the order of its primary key.  A chunk is
+ * done when the sink has acknowledged its last record; the key that it ended
+ * at is then where a later start goes on.  What is to be copied and how far it
+ * is, is part of the state record, as JSON.  No I/O here.
+ */
+#ifndef SNAPSHOT_PLAN_H
+#define SNAPSHOT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "ledger.h"
+
+#define SNAPSHOT_ALL	"*"		/* in place of a name: whatever is captured */
+
+enum snapshot_table_state
+{
+	SNAPSHOT_WAITING,
+	SNAPSHOT_COPYING,
+	SNAPSHOT_DONE,
+	SNAPSHOT_FAILED,
+	SNAPSHOT_CANCELLED,
+	SNAPSHOT_STATES,			/* how many there are */
+};
+
+struct snapshot_table
+{
+	char	   *name;			/* as SQL takes it, with its schema; owned, as
+								 * the rest is */
+	enum snapshot_table_state state;
+	char	   *error;			/* why it failed, or NULL */
+
+	/* what the server said when it was last asked */
+	bool		known;			/* it was */
+	json_t	   *key;			/* names of the columns that order it */
+	json_t	   *operators;		/* schemas of what compares them */
+	int64_t		estimate;		/* rows; -1: not known */
+	int64_t		width;			/* bytes of a row on the average */
+
+	/* how far it is acknowledged, and sent */
+	json_t	   *after;			/* the last key's texts; NULL: at the start */
+	json_t	   *sent_after;
+	uint64_t	rows;
+	uint64_t	sent_rows;
+	bool		sent_all;		/* its last chunk was sent */
+};
+
+struct snapshot_chunk;
+
+struct snapshot_plan
+{
+	struct snapshot_table *tables;
+	size_t		count;
+	bool		paused;
+	uint64_t	version;		/* of what snapshot_plan_record() tells */
+	uint64_t	acked_rows;		/* ever */
+	struct snapshot_chunk *oldest;	/* sent, not acknowledged; a queue */
+	struct snapshot_chunk *newest;
+};
+
+extern void snapshot_plan_free(struct snapshot_plan *plan);
+
+/* Replaces it by what a state record says; NULL: nothing. */
+extern void snapshot_plan_load(struct snapshot_plan *plan,
+							   const json_t *record);
+
+/*
+ * For the state record, once everything up to that position is in the sink;
+ * a new reference, or NULL when there is nothing to tell.
+ */
+extern json_t *snapshot_plan_record(const struct snapshot_plan *plan,
+									struct position delivered);
+
+/*
+ * Adds a table, from its beginning; one that has ended begins anew.  False: it
+ * is on its way.
+ */
+extern bool snapshot_plan_add(struct snapshot_plan *plan, const char *name);
+
+/* Forgets tables that have ended, if all have. */
+extern void snapshot_plan_tidy(struct snapshot_plan *plan);
+
+/* The table of that name, or NULL. */
+extern struct snapshot_table *
+snapshot_plan_find(const struct snapshot_plan *plan, const char *name);
+
+/* The table to copy from now: the one begun, or the first; NULL: none. */
+extern struct snapshot_table *
+snapshot_plan_next(const struct snapshot_plan *plan);
+
+/* Whether any table is waiting or being copied. */
+extern bool snapshot_plan_is_open(const struct snapshot_plan *plan);
+
+/* How a table ended; "error" is copied, or NULL. */
+extern void snapshot_plan_end(struct snapshot_plan *plan,
+							  struct snapshot_table *table,
+							  enum snapshot_table_state state,
+							  const char *error);
+
+/* It begins anew. */
+extern void snapshot_plan_rewind(struct snapshot_plan *plan,
+								 struct snapshot_table *table);
+
+extern void snapshot_plan_remove(struct snapshot_plan *plan,
+								 struct snapshot_table *table);
+
+extern void snapshot_plan_pause(struct snapshot_plan *plan, bool paused);
+
+/*
+ * A chunk was given to the sink: it ends with the record at "last"
+ * (LSN_INVALID: it has none) and the key "after" (its reference is taken; NULL:
+ * at the table's end).
+ */
+extern void snapshot_plan_sent(struct snapshot_plan *plan,
+							   struct snapshot_table *table,
+							   struct position last, json_t *after,
+							   uint64_t rows);
+
+/* All up to that position is acknowledged. */
+extern void snapshot_plan_acked(struct snapshot_plan *plan,
+								struct position acked);
+
+/* What was sent and not acknowledged is to be sent again. */
+extern void snapshot_plan_unsent(struct snapshot_plan *plan);
+
+/* Rows that it has, as far as is known: at least those it had. */
+extern int64_t snapshot_table_estimate(const struct snapshot_table *table);
+
+extern const char *
+snapshot_state_name(enum snapshot_table_state state);
+
+#endif							/* SNAPSHOT_PLAN_H */
