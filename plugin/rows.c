@@ -9,10 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -28,18 +25,9 @@
 
 #include "compat.h"
 #include "rows.h"
+#include "rows_origin.h"
 
 #define ROWS_AT_ONCE	1000
-
-/* A table that rows come from: the one asked for, or a partition of it */
-typedef struct Origin
-{
-	Oid			relid;
-	Wal2KafkaRelation *entry;
-	AttrNumber *attnums;		/* of the query's columns, in this table;
-								 * NULL: they are the table's */
-	Wal2KafkaRow row;			/* room for one */
-} Origin;
 
 /* Keeps the rows that the query returns */
 typedef struct Receiver
@@ -58,8 +46,8 @@ struct Wal2KafkaRows
 	int			ncolumns;		/* of the query */
 	Oid		   *types;
 	TupleDesc	desc;			/* NULL: nothing was fetched yet */
-	List	   *origins;		/* of Origin */
-	Origin	   *origin;			/* of the last row */
+	List	   *origins;		/* of Wal2KafkaRowsOrigin */
+	Wal2KafkaRowsOrigin *origin;	/* of the last row */
 	Wal2KafkaRow scratch;		/* where columns are not the table's */
 
 	Receiver	receiver;
@@ -69,12 +57,8 @@ struct Wal2KafkaRows
 	int			next;
 };
 
-static void check_table(Relation relation);
 static void warn_of_policies(Relation relation);
 static char *list_columns(Wal2KafkaRows *rows, Relation relation);
-static void add_origins(Wal2KafkaRows *rows, Relation relation,
-						const Wal2KafkaOptions *options,
-						Wal2KafkaCharset charset);
 static void open_portal(Wal2KafkaRows *rows, const char *columns,
 						const char *limit);
 static void start_receiving(DestReceiver *self, int operation,
@@ -89,7 +73,7 @@ wal2kafka_rows_open(Oid relid, const char *where, const char *limit,
 	Wal2KafkaRows *rows = palloc0(sizeof(Wal2KafkaRows));
 	Relation	relation = relation_open(relid, AccessShareLock);
 
-	check_table(relation);
+	wal2kafka_rows_check_table(relation);
 	rows->schema = get_namespace_name(RelationGetNamespace(relation));
 	rows->table = pstrdup(RelationGetRelationName(relation));
 	rows->where = where;
@@ -105,24 +89,13 @@ wal2kafka_rows_open(Oid relid, const char *where, const char *limit,
 	rows->receiver.pub.mydest = DestNone;
 	rows->receiver.rows = rows;
 
-	add_origins(rows, relation, options, charset);
+	rows->origins = wal2kafka_rows_origins(relation, options, charset);
+	if (rows->origins != NIL)
+		rows->origin = linitial(rows->origins);
 	open_portal(rows, list_columns(rows, relation), limit);
 	warn_of_policies(relation);
 	relation_close(relation, NoLock);
 	return rows;
-}
-
-static void
-check_table(Relation relation)
-{
-	char		relkind = relation->rd_rel->relkind;
-
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table",
-						RelationGetRelationName(relation)),
-				 errdetail("Only tables and partitioned tables are captured.")));
 }
 
 /* With row_security = off the server refused the query. */
@@ -137,96 +110,6 @@ warn_of_policies(Relation relation)
 					RelationGetRelationName(relation),
 					GetUserNameFromId(GetUserId(), false)),
 			 errhint("Use a role with BYPASSRLS, or set row_security = off to have an error instead.")));
-}
-
-/* ---- tables ---- */
-
-static void
-check_published(const Wal2KafkaRelation *entry, Relation relation,
-				const Wal2KafkaOptions *options)
-{
-	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
-	char	   *table = RelationGetRelationName(relation);
-
-	if (entry->actions.insert)
-		return;
-	if (options->publications == NIL || !is_publishable_relation(relation))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("table \"%s\" is never captured", table),
-				 errdetail("System tables, temporary tables and unlogged tables are not.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("inserts into table \"%s.%s\" are not published by %s",
-					schema, table, options->publication_names),
-			 errdetail("What the stream would not send is not in a snapshot.")));
-}
-
-/*
- * By name: a partition may have its columns in another order.  NULL where the
- * query returns exactly the columns of the table.
- */
-static AttrNumber *
-map_columns(const Wal2KafkaRows *rows, Relation relation, Relation asked)
-{
-	TupleDesc	desc = RelationGetDescr(asked);
-	AttrNumber *attnums = palloc(sizeof(AttrNumber) * desc->natts);
-	int			count = 0;
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped ||
-			att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
-			continue;
-		attnums[count++] = get_attnum(RelationGetRelid(relation),
-									  NameStr(att->attname));
-	}
-	return count == desc->natts && relation == asked && !rows->partitioned ?
-		NULL : attnums;
-}
-
-static void
-add_origin(Wal2KafkaRows *rows, Relation relation, Relation asked,
-		   const Wal2KafkaOptions *options, Wal2KafkaCharset charset)
-{
-	Origin	   *origin = palloc(sizeof(Origin));
-	int			natts = RelationGetNumberOfAttributes(relation);
-
-	check_table(relation);
-	origin->relid = RelationGetRelid(relation);
-	origin->entry = wal2kafka_relation_build(relation, options, charset);
-	check_published(origin->entry, relation, options);
-	origin->attnums = map_columns(rows, relation, asked);
-	origin->row.values = palloc0(sizeof(Datum) * natts);
-	origin->row.nulls = palloc(sizeof(bool) * natts);
-	memset(origin->row.nulls, true, sizeof(bool) * natts);
-	rows->origins = lappend(rows->origins, origin);
-	rows->origin = origin;
-}
-
-static void
-add_origins(Wal2KafkaRows *rows, Relation relation,
-			const Wal2KafkaOptions *options, Wal2KafkaCharset charset)
-{
-	ListCell   *cell;
-
-	if (!rows->partitioned)
-	{
-		add_origin(rows, relation, relation, options, charset);
-		return;
-	}
-	foreach(cell, find_all_inheritors(RelationGetRelid(relation),
-									  AccessShareLock, NULL))
-	{
-		Relation	leaf = relation_open(lfirst_oid(cell), NoLock);
-
-		if (leaf->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-			add_origin(rows, leaf, relation, options, charset);
-		relation_close(leaf, NoLock);
-	}
 }
 
 /* ---- the query ---- */
@@ -255,8 +138,7 @@ list_columns(Wal2KafkaRows *rows, Relation relation)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (att->attisdropped ||
-			att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		if (!wal2kafka_rows_is_stored(att))
 			continue;
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
 						 quote_identifier(NameStr(att->attname)));
@@ -304,7 +186,7 @@ open_portal(Wal2KafkaRows *rows, const char *columns, const char *limit)
 		error_context_stack = &place;
 	SPI_connect();
 	portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL,
-									   true, 0);
+									   true, CURSOR_OPT_NO_SCROLL);
 	rows->portal = MemoryContextStrdup(context, portal->name);
 	SPI_finish();
 	error_context_stack = place.previous;
@@ -374,7 +256,7 @@ stop_receiving(DestReceiver *self)
 
 /* ---- one row ---- */
 
-static Origin *
+static Wal2KafkaRowsOrigin *
 find_origin(Wal2KafkaRows *rows, Oid relid)
 {
 	ListCell   *cell;
@@ -382,8 +264,12 @@ find_origin(Wal2KafkaRows *rows, Oid relid)
 	if (rows->origin && rows->origin->relid == relid)
 		return rows->origin;
 	foreach(cell, rows->origins)
-		if (((Origin *) lfirst(cell))->relid == relid)
-			return lfirst(cell);
+	{
+		Wal2KafkaRowsOrigin *origin = lfirst(cell);
+
+		if (origin->relid == relid)
+			return origin;
+	}
 	elog(ERROR, "table %u is no partition of \"%s\"", relid, rows->table);
 }
 
@@ -392,7 +278,7 @@ read_row(Wal2KafkaRows *rows, HeapTuple tuple)
 {
 	const Wal2KafkaRow *scratch = &rows->scratch;
 	int			first = rows->partitioned ? 1 : 0;
-	Origin	   *origin;
+	Wal2KafkaRowsOrigin *origin;
 	int			i;
 
 	heap_deform_tuple(tuple, rows->desc, scratch->values, scratch->nulls);

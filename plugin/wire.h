@@ -53,6 +53,11 @@
  * LSN is where its record in the log begins, time and xid are zero.  The pair
  * of commit LSN and ordinal grows from each RECORD to the next.
  *
+ * Frames of a snapshot (wal2kafka.snapshot_frames()) come by no stream: each can
+ * be read alone, safe is zero, and none ends inside a transaction.  Their one
+ * TXN has the LSN and the ordinal that the caller named, no xid, and for a time
+ * when the reading transaction began.
+ *
  * A frame without records only carries safe (and perhaps notices); it is
  * confirmed in its turn like any other.
  */

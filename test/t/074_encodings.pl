@@ -1,7 +1,7 @@
 # Whatever the database's encoding, records are JSON in valid UTF-8, names and
-# topics too, as frames and as text, through a walsender and SQL.  A byte that
-# cannot be converted is taken for the LATIN1 character of its number; it never
-# stops the slot.
+# topics too, as frames and as text, through a walsender and SQL, of the stream
+# and of a snapshot.  A byte that cannot be converted is taken for the LATIN1
+# character of its number; it never stops the slot.
 use strict;
 use warnings;
 
@@ -11,10 +11,11 @@ use lib "$FindBin::RealBin/../lib";
 use JSON::PP ();
 use Wal2Kafka::Test;
 use Wal2Kafka::Cluster;
+use Wal2Kafka::Extension;
 use Wal2Kafka::Generator::Records qw(read_frame);
 use Test::More;
 
-my $server = new_server('encodings', conf => "autovacuum = off\n");
+my $server = new_extension_server('encodings', conf => "autovacuum = off\n");
 my $latin1 = join '', map { chr } 0xa0 .. 0xff;
 
 # Bytes as the server stores them, and the characters that must come out.
@@ -196,6 +197,30 @@ sub array_text
 	return $value =~ /["\\\n]/ ? "{\"$value\"}" : "{$value}";
 }
 
+# Key, topic and value of a record, but for what tells its place.
+sub bare
+{
+	my ($record) = @_;
+	my $value = $record->{value};
+
+	$value =~ s/"lsn":\d+,"seq_id":\d+,//;
+	$value =~ s/,"commit_ts":"[^"]*"(,"snapshot":true)?//;
+	return [ $record->{key}, $record->{table}{topic}, $record->{table}{name}, $value ];
+}
+
+# The records of a snapshot of the table.
+sub snapshot
+{
+	my ($db)  = @_;
+	my $name  = $db->{name}[0];
+	my $table = "\"s$name\".\"t\"\"$name\"";
+
+	sql($db->{encoding}, 'CREATE EXTENSION wal2kafka');
+	return map { @{ read_frame(pack('H*', $_), {})->{records} } } split /\n/,
+	  sql($db->{encoding}, "SELECT encode(f, 'hex')
+		FROM wal2kafka.snapshot_frames('$table', 'e = ''l$name''', '0/0', 0) f");
+}
+
 sub check
 {
 	my ($db) = @_;
@@ -231,6 +256,10 @@ sub check
 	unlike($text, qr/[\x80-\xff]/, "$slot: text is ASCII") if $db->{encoding} ne 'UTF8';
 	is(sql($db->{encoding}, "SELECT data FROM pg_logical_slot_peek_changes('$slot', NULL, NULL)"),
 		join("\n", @lines), "$slot: SQL as a walsender");
+	is_deeply(
+		[ map { bare($_) } snapshot($db) ],
+		[ map { bare($_) } @framed ],
+		"$slot: a snapshot has the same bytes");
 	return;
 }
 
