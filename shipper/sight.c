@@ -38,7 +38,7 @@ parse_xid(const char *text, uint32_t *xid, const char **end)
 }
 
 static bool
-parse_running(struct sight *sight, const char *text)
+parse_list(struct sight_list *list, const char *text)
 {
 	size_t		room = 1;
 
@@ -46,28 +46,29 @@ parse_running(struct sight *sight, const char *text)
 		return false;
 	for (const char *c = text; *c != '\0'; c++)
 		room += *c == ',';
-	sight->running = mem_alloc(room * sizeof(uint32_t));
+	list->xids = mem_alloc(room * sizeof(uint32_t));
 	while (*text != '}')
 	{
-		if ((sight->count > 0 && *text++ != ',') ||
-			!parse_xid(text, &sight->running[sight->count], &text))
+		if ((list->count > 0 && *text++ != ',') ||
+			!parse_xid(text, &list->xids[list->count], &text))
 			return false;
-		sight->count++;
+		list->count++;
 	}
 	return text[1] == '\0';
 }
 
 bool
 sight_parse(struct sight *sight, const char *xmin, const char *xmax,
-			const char *running)
+			const char *running, const char *unseen)
 {
 	const char *end = "";
 	const char *end2 = "";
 
-	*sight = (struct sight) {.running = NULL};
+	*sight = (struct sight) {.xmin = 0};
 	if (parse_xid(xmin, &sight->xmin, &end) && *end == '\0' &&
 		parse_xid(xmax, &sight->xmax, &end2) && *end2 == '\0' &&
-		parse_running(sight, running))
+		parse_list(&sight->running, running) &&
+		parse_list(&sight->unseen, unseen))
 		return true;
 	sight_free(sight);
 	return false;
@@ -76,8 +77,18 @@ sight_parse(struct sight *sight, const char *xmin, const char *xmax,
 void
 sight_free(struct sight *sight)
 {
-	free(sight->running);
-	*sight = (struct sight) {.running = NULL};
+	free(sight->running.xids);
+	free(sight->unseen.xids);
+	*sight = (struct sight) {.xmin = 0};
+}
+
+static bool
+has(const struct sight_list *list, uint32_t xid)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->xids[i] == xid)
+			return true;
+	return false;
 }
 
 bool
@@ -87,10 +98,16 @@ sight_sees(const struct sight *sight, uint32_t xid)
 		return true;
 	if (!precedes(xid, sight->xmax))
 		return false;
-	for (size_t i = 0; i < sight->count; i++)
-		if (sight->running[i] == xid)
-			return false;
-	return true;
+	return !has(&sight->running, xid);
+}
+
+bool
+sight_is_stuck(const struct sight *sight, const struct sight *before)
+{
+	for (size_t i = 0; i < sight->unseen.count; i++)
+		if (has(&before->unseen, sight->unseen.xids[i]))
+			return true;
+	return false;
 }
 
 bool

@@ -20,13 +20,20 @@
 
 #define SIGHT_SENT		65536	/* transactions remembered; a power of two */
 
+struct sight_list
+{
+	uint32_t   *xids;			/* owned */
+	size_t		count;
+};
+
 /* A database snapshot, as pg_current_snapshot() tells it. */
 struct sight
 {
 	uint32_t	xmin;			/* all before it have ended */
 	uint32_t	xmax;			/* it and all behind it are not seen */
-	uint32_t   *running;		/* owned; those between that have not */
-	size_t		count;
+	struct sight_list running;	/* those between that have not */
+	struct sight_list unseen;	/* of those it does not see, all that are
+								 * committed in the log */
 };
 
 /*
@@ -44,11 +51,12 @@ struct sight_sent
 };
 
 /*
- * Fills it from what the server wrote: two numbers, and an array as in
+ * Fills it from what the server wrote: two numbers, and two arrays as in
  * "{1,2}".  False, with nothing allocated, if it is none.
  */
 extern bool sight_parse(struct sight *sight, const char *xmin,
-						const char *xmax, const char *running);
+						const char *xmax, const char *running,
+						const char *unseen);
 extern void sight_free(struct sight *sight);
 
 /* What wrote no row, and has no id, is seen. */
@@ -61,6 +69,13 @@ extern bool sight_sees_frame(const struct sight *sight,
 /* Whether it sees every one that was sent lately. */
 extern bool sight_sees_sent(const struct sight *sight,
 							const struct sight_sent *sent);
+
+/*
+ * Whether one that is committed was not seen before either: it waits for
+ * something, and may have been sent at any time.
+ */
+extern bool sight_is_stuck(const struct sight *sight,
+						   const struct sight *before);
 
 extern void sight_note(struct sight_sent *sent, uint32_t xid);
 

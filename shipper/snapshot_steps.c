@@ -213,40 +213,49 @@ lock(struct snapshot *snapshot)
 static void
 look(struct snapshot *snapshot)
 {
-	reader_ask(snapshot->readers[0], "SELECT xmin, xmax, running, committed,"
+	reader_ask(snapshot->readers[0], "SELECT xmin, xmax, running, unseen,"
 			   " lsn, pg_export_snapshot() FROM wal2kafka.snapshot_point()");
 	snapshot->phase = SNAPSHOT_LOOK;
 }
 
 /*
  * One that does not see what was sent would bring rows as they were before:
- * behind the change, and for good.
+ * behind the change, and for good.  What was sent is known as far as it was
+ * sent by this program and lately.  Else a transaction that is committed and
+ * not seen may have been, if it was so at the last look too; the first look
+ * has none before it to tell.
  */
 static void
 looked(struct snapshot *snapshot)
 {
-	bool		committed = *answer(snapshot, 3) == 't';
+	struct sight before = snapshot->sight;
+	bool		usable;
+	char	   *name;
 
-	sight_free(&snapshot->sight);
 	if (!sight_parse(&snapshot->sight, answer(snapshot, 0),
-					 answer(snapshot, 1), answer(snapshot, 2)) ||
+					 answer(snapshot, 1), answer(snapshot, 2),
+					 answer(snapshot, 3)) ||
 		!lsn_parse(answer(snapshot, 4), &snapshot->looked_at))
 	{
+		sight_free(&before);
 		snapshot_again(snapshot, "the server tells no database snapshot");
 		return;
 	}
-	if (committed || !sight_sees_sent(&snapshot->sight, snapshot->sent))
-		looked_in_vain(snapshot);
-	else
+	usable = sight_sees_sent(&snapshot->sight, snapshot->sent) &&
+		!sight_is_stuck(&snapshot->sight, &before) &&
+		(before.xmax != 0 || snapshot->sight.unseen.count == 0);
+	sight_free(&before);
+	if (!usable)
 	{
-		char	   *name = mem_strdup(answer(snapshot, 5));
-
-		snapshot->blind_since = 0;
-		snapshot->gather_until = clock_ms() + GATHER_MS;
-		snapshot->phase = SNAPSHOT_GATHER;
-		snapshot_round_bound(snapshot, name);
-		free(name);
+		looked_in_vain(snapshot);
+		return;
 	}
+	snapshot->blind_since = 0;
+	snapshot->gather_until = clock_ms() + GATHER_MS;
+	snapshot->phase = SNAPSHOT_GATHER;
+	name = mem_strdup(answer(snapshot, 5));
+	snapshot_round_bound(snapshot, name);
+	free(name);
 }
 
 static void
