@@ -80,11 +80,14 @@ want(const json_t *tables, struct snapshot *snapshot, char **hint)
 	const char **names = mem_zalloc((count + 1) * sizeof(*names));
 	char	   *error = NULL;
 
+	/* what is no list must not stand for every table */
+	if (tables != NULL && !json_is_array(tables))
+		error = mem_strdup("\"tables\" takes a list of names");
 	for (size_t i = 0; i < count && error == NULL; i++)
 	{
 		names[i] = json_string_value(json_array_get(tables, i));
 		if (names[i] == NULL)
-			error = mem_strdup("\"tables\" takes names");
+			error = mem_strdup("\"tables\" takes a list of names");
 	}
 	if (error == NULL)
 		error = snapshot_want(snapshot, count, names, hint);

@@ -19,6 +19,7 @@
 #include "rlimits.h"
 #include "run.h"
 #include "setup.h"
+#include "snapshot_command.h"
 #include "status.h"
 
 struct args
@@ -32,6 +33,10 @@ struct args
 	bool		state;
 	bool		json;
 	bool		tables;
+	bool		no_wait;
+	const char *deed;			/* of "snapshot"; NULL: to take one */
+	char	  **operands;		/* what is no option, borrowed */
+	size_t		operand_count;
 };
 
 enum
@@ -42,6 +47,11 @@ enum
 	OPT_STATE,
 	OPT_JSON,
 	OPT_TABLES,
+	OPT_NO_WAIT,
+	OPT_STATUS,
+	OPT_PAUSE,
+	OPT_RESUME,
+	OPT_CANCEL,
 	OPT_KEYS,
 	OPT_HELP,
 	OPT_VERSION,
@@ -55,13 +65,16 @@ enum
 	FOR_CHECK = 4,
 	FOR_STATUS = 8,
 	FOR_DROP = 16,
-	FOR_ALL = 31,
+	FOR_SNAPSHOT = 32,
+	FOR_ALL = 63,
 };
 
 static enum exit_status command_init(const struct config *, struct args *);
 static enum exit_status command_run(const struct config *, struct args *);
 static enum exit_status command_check(const struct config *, struct args *);
 static enum exit_status command_status(const struct config *, struct args *);
+static enum exit_status command_snapshot(const struct config *,
+										 struct args *);
 static enum exit_status command_drop(const struct config *, struct args *);
 
 static const struct command
@@ -69,17 +82,21 @@ static const struct command
 	const char *name;
 	int			bit;
 	enum exit_status (*act) (const struct config *, struct args *);
+	bool		operands;		/* takes words that are no options */
+	bool		root;			/* may do it: it does no work itself */
 	const char *help;
 }			commands[] = {
-	{"init", FOR_INIT, command_init,
+	{"init", FOR_INIT, command_init, false, false,
 	"create the slot, and the publication if the config says of what"},
-	{"run", FOR_RUN, command_run,
+	{"run", FOR_RUN, command_run, false, false,
 	"send changes until asked to stop (SIGTERM, SIGINT)"},
-	{"check", FOR_CHECK, command_check,
+	{"check", FOR_CHECK, command_check, false, false,
 	"list what is wrong on either side, each with its remedy"},
-	{"status", FOR_STATUS, command_status,
+	{"status", FOR_STATUS, command_status, false, false,
 	"show the slot, how far it is behind, and the versions"},
-	{"drop", FOR_DROP, command_drop,
+	{"snapshot", FOR_SNAPSHOT, command_snapshot, true, true,
+	"have \"run\" send the rows that tables have already: [TABLE]..."},
+	{"drop", FOR_DROP, command_drop, false, false,
 	"drop the slot; changes not sent yet are lost to Kafka"},
 };
 
@@ -97,7 +114,14 @@ static const struct
 	{"init", OPT_INIT, FOR_RUN, NULL, "do init first"},
 	{"tables", OPT_TABLES, FOR_CHECK, NULL,
 	"also show topic and key of each table"},
-	{"json", OPT_JSON, FOR_STATUS, NULL, "as one JSON object"},
+	{"json", OPT_JSON, FOR_STATUS | FOR_SNAPSHOT, NULL,
+	"status, snapshot: as one JSON object"},
+	{"no-wait", OPT_NO_WAIT, FOR_SNAPSHOT, NULL, "do not wait for its end"},
+	{"status", OPT_STATUS, FOR_SNAPSHOT, NULL, "show how far it is"},
+	{"pause", OPT_PAUSE, FOR_SNAPSHOT, NULL,
+	"stop it for now; or --resume, --cancel"},
+	{"resume", OPT_RESUME, FOR_SNAPSHOT, NULL, NULL},
+	{"cancel", OPT_CANCEL, FOR_SNAPSHOT, NULL, NULL},
 	{"yes", OPT_YES, FOR_DROP, NULL, "really"},
 	{"publication", OPT_PUBLICATION, FOR_DROP, NULL, "its publication too"},
 	{"state", OPT_STATE, FOR_DROP, NULL,
@@ -122,6 +146,8 @@ print_help(void)
 	{
 		char		name[40];
 
+		if (switches[i].help == NULL)
+			continue;
 		snprintf(name, sizeof(name), "%c%c%s--%s%s%s",
 				 switches[i].value < 256 ? '-' : ' ',
 				 switches[i].value < 256 ? switches[i].value : ' ',
@@ -195,6 +221,34 @@ command_drop(const struct config *cfg, struct args *args)
 	return setup_drop(cfg, args->yes, args->publication);
 }
 
+static enum exit_status
+command_snapshot(const struct config *cfg, struct args *args)
+{
+	struct snapshot_request wish = {
+		.command = args->deed != NULL ? args->deed : "snapshot",
+		.tables = args->operands,
+		.table_count = args->operand_count,
+		.wait = args->deed == NULL && !args->no_wait,
+		.json = args->json,
+	};
+
+	return snapshot_command(cfg, &wish);
+}
+
+/* One at a time, and none of them is about a table. */
+static bool
+take_deed(struct args *args, const char *deed)
+{
+	if (args->deed != NULL)
+	{
+		log_error("\"--%s\" and \"--%s\" cannot be asked for at once",
+				  args->deed, deed);
+		return false;
+	}
+	args->deed = deed;
+	return true;
+}
+
 /* Stores one option; false if the subcommand does not take it. */
 static bool
 take_switch(struct args *args, const struct command *command, int value)
@@ -231,6 +285,16 @@ take_switch(struct args *args, const struct command *command, int value)
 			return args->json = true;
 		case OPT_TABLES:
 			return args->tables = true;
+		case OPT_NO_WAIT:
+			return args->no_wait = true;
+		case OPT_STATUS:
+			return take_deed(args, "status");
+		case OPT_PAUSE:
+			return take_deed(args, "pause");
+		case OPT_RESUME:
+			return take_deed(args, "resume");
+		case OPT_CANCEL:
+			return take_deed(args, "cancel");
 	}
 	return false;
 }
@@ -262,7 +326,15 @@ parse_args(struct args *args, const struct command *command,
 		if (!take_switch(args, command, value))
 			return false;
 	}
-	if (optind < argc)
+	args->operands = argv + optind;
+	args->operand_count = (size_t) (argc - optind);
+	if (args->deed != NULL && (optind < argc || args->no_wait))
+	{
+		log_error("\"--%s\" is about all of the snapshot, and ends at once",
+				  args->deed);
+		return false;
+	}
+	if (optind < argc && !command->operands)
 	{
 		log_error("\"wal2kafka %s\" takes no argument \"%s\"", command->name,
 				  argv[optind]);
@@ -286,7 +358,7 @@ act(const struct command *command, int argc, char **argv)
 	}
 
 	/* row data and secrets pass through here; root adds nothing but risk */
-	if (geteuid() == 0)
+	if (geteuid() == 0 && !command->root)
 	{
 		log_error("wal2kafka does not run as root");
 		log_hint("Run it as an ordinary user, as in "

@@ -16,6 +16,7 @@
 #include "mem.h"
 #include "server.h"
 #include "slot.h"
+#include "snapshot_text.h"
 
 struct status
 {
@@ -127,10 +128,18 @@ print_shipper(const json_t *shipper)
 {
 	const char *program = json_string_value(json_object_get(shipper,
 															"program"));
+	const json_t *snapshot = json_object_get(shipper, "snapshot");
+	char	   *line;
 
 	printf("shipper      process %" JSON_INTEGER_FORMAT ", wal2kafka %s\n",
 		   json_integer_value(json_object_get(shipper, "pid")),
 		   program != NULL ? program : "of an unknown version");
+	if (snapshot == NULL)
+		return;					/* an older one */
+	line = snapshot_text_line(snapshot);
+	printf("snapshot     %s\n", line);
+	snapshot_text_tables(stdout, snapshot, false);
+	free(line);
 }
 
 static void

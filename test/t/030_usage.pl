@@ -33,8 +33,8 @@ sub usage_like
 
 my ($status, $out, $err) = run_program('--help');
 is($status, 0, '--help: status 0');
-cmp_ok(scalar(split /\n/, $out), '<=', 32, '--help is one screen');
-like($out, qr/^  $_ /m, "--help names $_") for qw(init run check status drop);
+cmp_ok(scalar(split /\n/, $out), '<=', 40, '--help is one screen');
+like($out, qr/^  $_ /m, "--help names $_") for qw(init run check status snapshot drop);
 ok(!grep({ length > 80 } split /\n/, $out), 'of 80 columns');
 
 open my $meta, '<', top_dir() . '/META.json' or die $!;

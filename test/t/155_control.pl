@@ -108,6 +108,26 @@ $first->init;
 	like($output, qr{"/nowhere/at/all": No such file or directory}, 'and said');
 }
 
+# --- commands that reach nobody ---
+sub command_fails
+{
+	my ($what, $wanted, $pattern, @args) = @_;
+	my ($status, $output) = $first->command('snapshot', @args);
+	is($status, $wanted, "$what: status $wanted");
+	like($output, $pattern, "$what: said, with what to do");
+	return;
+}
+
+command_fails('nobody there', 2,
+	qr/no shipper takes commands at "\Q$path\E"\n.*hint .*"wal2kafka run"/, @$_)
+  for [], ['t'], ['--status'], ['--pause'], ['--resume', '--json'], ['--cancel'], ['--no-wait'];
+{
+	local $first->{options} = { %{ $first->{options} }, control => 'none' };
+	$first->configure($first->config_text);
+	command_fails('control = none', 1, qr/"control" is none.*hint .*control = none/s);
+}
+$first->configure($first->config_text);
+
 # --- none at all ---
 my $mute = shipper('first', control => 'none');
 $mute->start;
@@ -127,10 +147,30 @@ is($mute->stop, 0, 'stopped');
 	answers($first, 'at the start');
 }
 
+# --- commands that are refused, or not answered ---
+chmod 0, $path;
+command_fails('a socket that may not be used', 1,
+	qr/\Q$path\E" cannot be used: Permission denied\n.*hint .*the user that "wal2kafka run" runs as/,
+	'--status');
+chmod 0600, $path;
+kill 'STOP', $first->pid;
+command_fails('a process that stands still', 2,
+	qr/the process at "\Q$path\E" gives no answer\n.*hint/, '--status');
+kill 'CONT', $first->pid;
+command_fails('no table', 1, qr/"\Q$_\E" is no table\n.*hint .*SCHEMA\.TABLE/, $_)
+  for 'a.b.c', '', 'a b', '"a', "\xff";
+command_fails('two wishes', 1, qr/"--pause" and "--cancel" cannot be asked for at once/,
+	'--pause', '--cancel');
+command_fails('a table to pause', 1, qr/"--pause" is about all of the snapshot/,
+	'--pause', 't');
+
 # --- what may be sent, and what may not ---
 my $long = 'x' x 65536;
 my %refused = (
 	qq({"command":"dance"}\n) => qr/unknown command \\"dance\\"/,
+	qq({"command":"snapshot","tables":"t"}\n) => qr/takes a list of names/,
+	qq({"command":"snapshot","tables":["t",1]}\n) => qr/takes a list of names/,
+	qq({"command":"snapshot","tables":["a.b.c"]}\n) => qr/no name of a table.*"hint":/,
 	qq({"command":1}\n) => qr/a request needs a \\"command\\"/,
 	qq({}\n) => qr/a request needs a \\"command\\"/,
 	qq({"command":"status","slot":"other"}\n) =>
@@ -252,6 +292,25 @@ wait_until('the standby has the slot',
 	sub { return slot_field($node, 'first', 'active') eq 't'; });
 wait_until('the standby has the socket', sub { return eval { ask("{}\n") } });
 answers($standby, 'the one that took over');
+
+# frozen, and without the slot when it wakes up
+my $from = $first->log_size;
+my $reader = slot_field($node, 'first', 'active_pid');
+$first->start;
+$first->wait_for_log(qr/standing by/, $from);
+kill 'STOP', $standby->pid;
+sql(q(SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+	WHERE slot_name = 'first'));
+wait_until(
+	'the other has the slot',
+	sub {
+		my $now = slot_field($node, 'first', 'active_pid');
+		return $now ne '' && $now != $reader;
+	});
+kill 'CONT', $standby->pid;
+wait_until('the one that woke up leaves the socket to it',
+	sub { return eval { JSON::PP::decode_json(ask(qq({"command":"status"}\n)))->{pid} == $first->pid }; });
+is($first->stop, 0, 'stopped');
 is($standby->stop, 0, 'stopped');
 ok(!-e $path, 'and nothing is left');
 

@@ -1,0 +1,197 @@
+# "wal2kafka snapshot" as people use it: followed to its end, left alone,
+# paused, cancelled, interrupted, through a kill of the shipper; what it prints
+# and how it ends.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IPC::Run ();
+use JSON::PP ();
+use Wal2Kafka::Test;
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Extension;
+use Wal2Kafka::Shipper;
+use Test::More;
+
+my $folder = launch_dir() . '/sink';
+my $node = new_extension_server('source');
+my $rows = 5000;
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+sql(<<"EOF");
+CREATE EXTENSION wal2kafka;
+CREATE TABLE big (id int PRIMARY KEY, v text);
+CREATE TABLE small (id int PRIMARY KEY);
+CREATE TABLE "Odd one" (id int PRIMARY KEY);
+CREATE TABLE keyless (id int);
+INSERT INTO big SELECT g, 'v' FROM generate_series(1, $rows) g;
+INSERT INTO small VALUES (1), (2);
+INSERT INTO "Odd one" VALUES (1);
+INSERT INTO keyless VALUES (1);
+CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert');
+ANALYZE;
+EOF
+my $shipper = Wal2Kafka::Shipper->new(
+	node => $node,
+	publication => 'p',
+	options => {
+		sink => "file:$folder",
+		control => launch_dir() . '/control.sock',
+		snapshot_chunk_rows => 100
+	});
+$shipper->init;
+start();
+
+# What goes beyond is a number of rows per second.
+sub start
+{
+	my (%o) = @_;
+	local $shipper->{options} = { %{ $shipper->{options} }, %o };
+	my $from = $shipper->log_size;
+	$shipper->configure($shipper->config_text);
+	$shipper->start;
+	$shipper->wait_for_log(qr/streaming slot/, $from);
+	return;
+}
+
+# Snapshot records of a table's topic: how many, of how many rows.
+sub sent
+{
+	my ($topic) = @_;
+	my $file = "$folder/$topic.jsonl";
+	my @ids = map { /"snapshot":true/ && /"Insert":\["(\d+)"/ ? $1 : () }
+	  -e $file ? split /\n/, slurp($file) : ();
+	my %ids = map { $_ => 1 } @ids;
+	return (scalar @ids, scalar keys %ids);
+}
+
+sub status
+{
+	my ($code, $output) = $shipper->command('snapshot', '--status', '--json');
+	return JSON::PP::decode_json($output);
+}
+
+# As a script has it: no terminal, its output apart from its log.
+sub begin
+{
+	my (@args) = @_;
+	my ($in, $out, $err) = ('', '', '');
+	my $run = IPC::Run::start([ $shipper->{program}, 'snapshot', '-c', $shipper->{file}, @args ],
+		'<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	return { run => $run, out => \$out, err => \$err };
+}
+
+sub finish
+{
+	my ($command) = @_;
+	$command->{run}->finish;
+	my $status = $?;
+	note(${ $command->{out} }, ${ $command->{err} });
+	return $status & 127 ? 128 + ($status & 127) : $status >> 8;
+}
+
+# --- followed to its end ---
+is(status()->{state}, 'none', 'no snapshot yet');
+my ($status, $output) = $shipper->command('snapshot', '--pause');
+is($status, 1, 'nothing to pause');
+my $all = begin('small', '"Odd one"');
+is(finish($all), 0, 'two tables');
+like(${ $all->{out} }, qr/^snapshot done: 3 rows\n/, 'said');
+like(${ $all->{out} }, qr/^  public\.small: done, 2 rows$/m, 'a table');
+like(${ $all->{out} }, qr/^  public\."Odd one": done, 1 rows?$/m, 'another');
+is(${ $all->{err} }, '', 'and nothing else');
+is_deeply([ sent('public.small') ], [ 2, 2 ], 'its rows are there');
+is_deeply([ sent('public.Odd-20one') ], [ 1, 1 ], 'and the other\'s');
+
+# --- what cannot be copied is named, the rest is copied ---
+($status, $output) = $shipper->command('snapshot', 'nosuch', 'keyless', 'public.small');
+is($status, 3, 'two tables that cannot be copied: status 3');
+like($output, qr/table public\.nosuch could not be copied: \S/, 'one is named');
+like($output, qr/table public\.keyless could not be copied: .*primary key/, 'the other');
+like($output, qr/^  public\.small: done, 2 rows$/m, 'the third is copied');
+is_deeply([ sent('public.small') ], [ 4, 2 ], 'its rows were sent again');
+($status, $output) = $shipper->command('status');
+like($output, qr/^snapshot +failed: 2 rows\n  public\.\w+: failed/m, 'status names them too');
+unlike($output, qr/public\.small/, 'and not what is done');
+
+# --- paused, resumed, cancelled ---
+is($shipper->stop, 0, 'stopped');
+start(snapshot_rate => 1000);
+($status, $output) = $shipper->command('snapshot', '--no-wait', 'big');
+is($status, 0, 'taken over');
+like($output, qr/^snapshot running: /, 'said');
+wait_until('some of it is done', sub { return status()->{rows} > 0; });
+($status, $output) = $shipper->command('status');
+like($output, qr/^snapshot +running: \d+ %, \d+ of about \d+ rows, \d+ rows\/s.*\n  public\.big: copying, \d+ %, /m,
+	'status tells how far it is');
+($status, $output) = $shipper->command('status', '--json');
+is(JSON::PP::decode_json($output)->{shipper}{snapshot}{state}, 'running', 'as JSON, too');
+($status, $output) = $shipper->command('snapshot', 'big');
+is($status, 1, 'the same once more: refused');
+($status, $output) = $shipper->command('snapshot', '--pause');
+is($status, 0, 'paused');
+like($output, qr/^snapshot paused: \d+ %, /, 'said');
+sql('INSERT INTO small VALUES (100)');
+wait_for_slot($node, 'wal2kafka');
+cmp_ok(status()->{rows}, '<', $rows, 'changes go on without it');
+is(status()->{state}, 'paused', 'it is still paused');
+is(($shipper->command('snapshot', '--resume'))[0], 0, 'resumed');
+is(status()->{state}, 'running', 'and goes on');
+my $follower = begin('small');
+wait_until('another table is taken', sub { return @{ status()->{tables} } == 2; });
+is(($shipper->command('snapshot', '--cancel'))[0], 0, 'cancelled');
+is(finish($follower), 3, 'whoever waits for it learns that: status 3');
+like(${ $follower->{err} }, qr/error +the snapshot was cancelled/, 'and is told');
+is(status()->{state}, 'cancelled', 'it is cancelled');
+
+# --- interrupted: the command, not the snapshot ---
+$follower = begin('big');
+wait_until('some of it is done', sub { my $s = status(); return $s->{state} eq 'running' && $s->{rows} > 0; });
+$follower->{run}->signal('INT');
+is(finish($follower), 128 + 2, 'an interrupt ends the command');
+like(${ $follower->{err} }, qr/the snapshot goes on without this command: .*--status/, 'and says that the snapshot goes on');
+my $seen = status()->{rows};
+wait_until('it does', sub { return status()->{rows} > $seen; });
+is(($shipper->command('snapshot', '--cancel'))[0], 0, 'cancelled');
+
+# --- the shipper is killed meanwhile ---
+$follower = begin('big');
+wait_until('some of it is done', sub { my $s = status(); return $s->{state} eq 'running' && $s->{rows} > 0; });
+$shipper->kill9;
+wait_until('the command says so', sub {
+	$follower->{run}->pump_nb;
+	return ${ $follower->{err} } =~ /no shipper takes commands.*: the snapshot goes on when it does/; });
+start();
+is(finish($follower), 0, 'when the next one has done it, so has the command');
+like(${ $follower->{out} }, qr/^  public\.big: done, $rows rows$/m, 'all rows');
+is((sent('public.big'))[1], $rows, 'they are there');
+
+# --- on a terminal ---
+is($shipper->stop, 0, 'stopped');
+start(snapshot_rate => 2000);
+{
+	my ($in, $out) = ('', '');
+	my $run = IPC::Run::start([ $shipper->{program}, 'snapshot', '-c', $shipper->{file}, 'big' ],
+		'<pty<', \$in, '>pty>', \$out, IPC::Run::timeout(120));
+	$run->finish;
+	is($? >> 8, 0, 'on a terminal');
+	my @drawn = $out =~ /\r(\[#*\.*\] running: \d+ %.*?)\e\[K/g;
+	cmp_ok(scalar @drawn, '>', 1, 'a bar is drawn again and again');
+	ok(!grep({ length > 79 } @drawn), 'within 80 columns');
+	like($out, qr/\e\[K\r?\n.*snapshot done: $rows rows\r?\n/s, 'and ends with its line');
+}
+
+# --- a log has a line now and then ---
+is($shipper->stop, 0, 'stopped');
+start(snapshot_rate => 400);
+$follower = begin('--json', 'big');
+is(finish($follower), 0, 'in a script');
+like(${ $follower->{err} }, qr/\A\S+ info +snapshot running: \d+ %, \d+ of about $rows rows.*\n/, 'a line of the log');
+my $lines = () = ${ $follower->{err} } =~ /\n/g;
+is($lines, 1, 'one in ten seconds');
+is(JSON::PP::decode_json(${ $follower->{out} })->{rows}, $rows, 'its end is JSON');
+
+is($shipper->stop, 0, 'stopped');
+done_testing();
