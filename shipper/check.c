@@ -18,6 +18,7 @@
 #include "report.h"
 #include "server.h"
 #include "sink_check.h"
+#include "snapshot_check.h"
 
 static void
 print_tables(const struct capture *capture)
@@ -55,13 +56,14 @@ check_all(const struct config *cfg, bool tables)
 		decoding_check(server, cfg, &report);
 		publication_check(server, cfg, &report);
 		if (capture_read(server, cfg, &report, &capture))
+		{
 			capture_check(cfg, &capture, &report);
+			snapshot_check(server, cfg, &capture, &report);
+		}
 	}
 	else
 		report_problem(&report, "PostgreSQL cannot be asked (see above)");
 	sink_check(cfg, &capture, &report);
-	report_note(&report, "existing rows are not sent yet: only changes after "
-				"the slot was created are");
 	if (tables && server != NULL)
 		print_tables(&capture);
 	report_end(&report);

@@ -151,7 +151,8 @@ create_slot(struct server *server, const struct config *cfg)
 	log_info("replication slot \"%s\" created at %s", name,
 			 slot.confirmed ? slot.confirmed : "?");
 	slot_free(&slot);
-	log_info("rows that exist already are not sent; changes from here on are");
+	log_info("changes from here on are sent; for rows that exist already use "
+			 "\"wal2kafka snapshot\"");
 	return EXIT_ASKED;
 }
 

@@ -132,7 +132,11 @@ finds(
 		qr/kafka-topics\.sh --bootstrap-server \S+ --create --topic public\.good --partitions 6/
 	]);
 unlike($all, qr/warning.*public\.good/, 'a short varchar is no large value');
-like($all, qr/^note .*existing rows are not sent yet/m, 'existing rows');
+like($all,
+	qr/^note .*already are sent when asked for: "wal2kafka snapshot \[TABLE\]/m,
+	'existing rows');
+like($all, qr/^note .*not in database "app"\n.*CREATE EXTENSION wal2kafka;/m,
+	'that needs the extension');
 like($all, qr/^\d+ problems, \d+ warnings\.$/m, 'and how many');
 $node->safe_psql('postgres', 'ALTER ROLE shipper REPLICATION');
 SKIP:
