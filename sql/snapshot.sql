@@ -131,6 +131,18 @@ SELECT topic, key FROM wal2kafka.snapshot('child');
 -- a column that came later, and no columns
 ALTER TABLE parent ADD COLUMN late text DEFAULT 'later';
 SELECT value::json -> 'op' AS op FROM wal2kafka.snapshot('parent');
+-- on servers that have them, columns that are not stored
+CREATE TABLE made (id int PRIMARY KEY, v int);
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int >= 180000 THEN
+		EXECUTE 'ALTER TABLE made ADD COLUMN doubled int GENERATED ALWAYS AS (v * 2) VIRTUAL';
+	END IF;
+END $$;
+ALTER TABLE made ADD COLUMN w text;
+INSERT INTO made VALUES (1, 2), (3, 4);
+UPDATE made SET w = 'w';
+SELECT key, value::json -> 'op' AS op FROM wal2kafka.snapshot('made');
 CREATE TABLE nothing ();
 INSERT INTO nothing DEFAULT VALUES;
 SELECT topic, key, value::json -> 'op' AS op FROM wal2kafka.snapshot('nothing');
@@ -180,8 +192,14 @@ SELECT count(*) FROM wal2kafka.snapshot_frames('orders', 'false', '0/1', 0);
 SELECT wal2kafka.snapshot_frames('orders', NULL, '0/1', -1);
 SELECT wal2kafka.snapshot_frames('orders', NULL, NULL, 0);
 DROP TABLE frames;
--- a reader that stops early, or at a savepoint, leaves nothing behind
+-- a reader that comes to the end, stops early, or at a savepoint, leaves nothing
+BEGIN;
+SELECT count(*) > 1 AS several FROM wal2kafka.snapshot_frames('orders', NULL, '0/1', 0);
+SELECT count(*) > 1 AS several FROM (SELECT wal2kafka.snapshot_frames('orders', NULL, '0/1', 0)) s;
+SELECT count(*) FROM wal2kafka.snapshot('orders');
 SELECT length(wal2kafka.snapshot_frames('orders', NULL, '0/1', 0)) > 0 AS frame LIMIT 1;
+SELECT count(*) FROM pg_cursors;
+COMMIT;
 BEGIN;
 DECLARE c CURSOR FOR SELECT length(wal2kafka.snapshot_frames('orders', NULL, '0/1', 0)) > 0 AS frame;
 FETCH c;
