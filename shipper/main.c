@@ -28,6 +28,7 @@ struct args
 	const char **properties;	/* -X, ended by NULL */
 	size_t		property_count;
 	bool		init;
+	bool		snapshot;
 	bool		yes;
 	bool		publication;
 	bool		state;
@@ -42,6 +43,7 @@ struct args
 enum
 {
 	OPT_INIT = 256,
+	OPT_SNAPSHOT,
 	OPT_YES,
 	OPT_PUBLICATION,
 	OPT_STATE,
@@ -112,6 +114,8 @@ static const struct
 	"config file (" CONFIG_DEFAULT_PATH ")"},
 	{"property", 'X', FOR_ALL, "NAME=VALUE", "Kafka property; wins"},
 	{"init", OPT_INIT, FOR_RUN, NULL, "do init first"},
+	{"snapshot", OPT_SNAPSHOT, FOR_INIT | FOR_RUN, NULL,
+	"with init: copy existing rows first"},
 	{"tables", OPT_TABLES, FOR_CHECK, NULL,
 	"also show topic and key of each table"},
 	{"json", OPT_JSON, FOR_STATUS | FOR_SNAPSHOT, NULL,
@@ -178,8 +182,20 @@ usage(void)
 static enum exit_status
 command_init(const struct config *cfg, struct args *args)
 {
-	(void) args;
-	return setup_init(cfg, false);
+	struct run_wish wish = {.leave = true};
+	enum exit_status status;
+
+	if (args->snapshot && !rlimits_raise())
+		return EXIT_USAGE;
+	status = setup_init(cfg, false, args->snapshot ? &wish.made : NULL);
+	if (!args->snapshot || status != EXIT_ASKED)
+		return status;
+	if (wish.made.conn != NULL)
+		_exit(run(cfg, &wish));
+	log_error("the slot was there already: its rows cannot be copied as they "
+			  "were when it was made");
+	log_hint("Run \"wal2kafka snapshot\" while \"wal2kafka run\" streams.");
+	return EXIT_PERSON;
 }
 
 /*
@@ -189,16 +205,26 @@ command_init(const struct config *cfg, struct args *args)
 static enum exit_status
 command_run(const struct config *cfg, struct args *args)
 {
+	struct run_wish wish = {.all = args->snapshot};
+
+	if (args->snapshot && !args->init)
+	{
+		log_error("\"--snapshot\" goes with \"--init\"");
+		log_hint("\"wal2kafka snapshot\" copies tables of a slot that is "
+				 "there, while \"wal2kafka run\" streams.");
+		return EXIT_USAGE;
+	}
 	if (!rlimits_raise())
 		return EXIT_USAGE;
 	if (args->init)
 	{
-		enum exit_status status = setup_init(cfg, true);
+		enum exit_status status = setup_init(cfg, true, args->snapshot ?
+											 &wish.made : NULL);
 
 		if (status != EXIT_ASKED)
 			return status;
 	}
-	_exit(run(cfg));
+	_exit(run(cfg, &wish));
 }
 
 static enum exit_status
@@ -275,6 +301,8 @@ take_switch(struct args *args, const struct command *command, int value)
 			return true;
 		case OPT_INIT:
 			return args->init = true;
+		case OPT_SNAPSHOT:
+			return args->snapshot = true;
 		case OPT_YES:
 			return args->yes = true;
 		case OPT_PUBLICATION:

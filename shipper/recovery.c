@@ -147,7 +147,9 @@ start_stream(struct run *run, const char *routes)
 		log_info("streaming slot \"%s\" from " LSN_FORMAT,
 				 run->config->slot, LSN_ARGS(start));
 	metrics.streams++;
-	snapshot_stream_opened(run->snapshot, run->stream, routes);
+	snapshot_stream_opened(run->snapshot, run->stream, routes,
+						   keeper_keeps(run->keeper) &&
+						   keeper_recorded(run->keeper) == LSN_INVALID);
 	retry_opened(&run->retry, run->ledger.confirmable);
 	feedback_restart(&run->feedback, stream_patience(run->stream));
 	run->progress_at = clock_ms();

@@ -38,6 +38,7 @@ static void serve_sink(struct run *run);
 static void serve_snapshot(struct run *run);
 static void receive(struct run *run);
 static bool take_snapshot(struct run *run);
+static void leave_copied(struct run *run);
 static bool take_frame(struct run *run, const struct stream_message *message);
 static bool receive_one(struct run *run);
 static void heed_question(struct run *run);
@@ -50,7 +51,7 @@ static void watch_progress(struct run *run);
 static void statistics(struct run *run);
 
 enum exit_status
-run(const struct config *config)
+run(const struct config *config, const struct run_wish *wish)
 {
 	struct run *run = mem_zalloc(sizeof(*run));
 	enum exit_status status;
@@ -71,6 +72,7 @@ run(const struct config *config)
 	run->monitor = monitor_open(config, signals_wake_fd());
 	run->snapshot = snapshot_open(config, sink_max_record(config),
 								  &run->cursor.sent);
+	snapshot_wish(run->snapshot, &wish->made, wish->all);
 	run->keeper = keeper_open(config, signals_stop(),
 							  snapshot_plan(run->snapshot));
 	run->control = control_open(config);
@@ -88,6 +90,8 @@ run(const struct config *config)
 		confirm(run);
 		watch_progress(run);
 		run_mend(run);
+		if (wish->leave)
+			leave_copied(run);
 		run_stop_gently(run);
 		statistics(run);
 		if (run->done)
@@ -271,6 +275,15 @@ take_snapshot(struct run *run)
 	metrics.restarts[RESTART_FRAME]++;
 	run_restart(run);
 	return false;
+}
+
+/* That was all that was asked for, well or not. */
+static void
+leave_copied(struct run *run)
+{
+	if (!run->stopping && snapshot_has_ended(run->snapshot))
+		run_begin_stop(run, snapshot_has_failed(run->snapshot) ? EXIT_PERSON :
+					   EXIT_ASKED);
 }
 
 static bool

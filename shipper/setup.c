@@ -87,13 +87,13 @@ init_publications(struct server *server, const struct config *cfg)
 }
 
 static enum exit_status
-refused(struct server *server, const char *name, enum slot_refusal refusal)
+refused(struct server *server, const char *name, enum slot_refusal refusal,
+		const char *error)
 {
 	enum exit_status status = server_status(server);
 	char	   *remedy = slot_remedy(server, refusal);
 
-	log_error("could not create replication slot \"%s\": %s", name,
-			  server_error(server));
+	log_error("could not create replication slot \"%s\": %s", name, error);
 	if (*remedy != '\0')
 		log_hint("%s", remedy);
 	free(remedy);
@@ -137,40 +137,52 @@ create_patiently(struct server *server, const struct config *cfg)
 }
 
 static enum exit_status
-create_slot(struct server *server, const struct config *cfg)
+create_slot(struct server *server, const struct config *cfg,
+			struct slot_export *made)
 {
 	const char *name = cfg->slot;
 	enum slot_refusal refusal;
+	enum exit_status status = EXIT_ASKED;
+	char	   *error = NULL;
 	struct slot slot;
 
-	refusal = create_patiently(server, cfg);
+	refusal = made == NULL ? create_patiently(server, cfg) :
+		slot_export_create(server, cfg, name_blockers, made, &error);
 	if (refusal != SLOT_MADE)
-		return refused(server, name, refusal);
-	if (!slot_read(server, name, &slot))
-		return server_status(server);
-	log_info("replication slot \"%s\" created at %s", name,
-			 slot.confirmed ? slot.confirmed : "?");
-	slot_free(&slot);
-	log_info("changes from here on are sent; for rows that exist already use "
-			 "\"wal2kafka snapshot\"");
-	return EXIT_ASKED;
+		status = refused(server, name, refusal, error != NULL ? error :
+						 server_error(server));
+	else if (!slot_read(server, name, &slot))
+		status = server_status(server);
+	else
+	{
+		log_info("replication slot \"%s\" created at %s", name,
+				 slot.confirmed ? slot.confirmed : "?");
+		slot_free(&slot);
+		if (made == NULL)
+			log_info("changes from here on are sent; for rows that exist "
+					 "already use \"wal2kafka snapshot\"");
+	}
+	free(error);
+	return status;
 }
 
 /* A start must not make a slot anew that vanished: see earlier_vanished(). */
 static enum exit_status
-make_slot(struct server *server, const struct config *cfg, bool start)
+make_slot(struct server *server, const struct config *cfg, bool start,
+		  struct slot_export *made)
 {
 	enum exit_status status = start ? earlier_vanished(cfg) : EXIT_ASKED;
 
 	if (status == EXIT_ASKED)
-		status = create_slot(server, cfg);
+		status = create_slot(server, cfg, made);
 	if (status == EXIT_ASKED && !start)
 		earlier_forget(cfg);
 	return status;
 }
 
 static enum exit_status
-init_slot(struct server *server, const struct config *cfg, bool start)
+init_slot(struct server *server, const struct config *cfg, bool start,
+		  struct slot_export *made)
 {
 	struct slot slot;
 	char	   *remedy = NULL;
@@ -191,13 +203,13 @@ init_slot(struct server *server, const struct config *cfg, bool start)
 		return EXIT_PERSON;
 	}
 	if (!exists)
-		return make_slot(server, cfg, start);
+		return make_slot(server, cfg, start, made);
 	log_info("replication slot \"%s\" is there already", cfg->slot);
 	return EXIT_ASKED;
 }
 
 enum exit_status
-setup_init(const struct config *cfg, bool start)
+setup_init(const struct config *cfg, bool start, struct slot_export *made)
 {
 	enum exit_status status;
 	struct server *server = server_open(cfg, &status);
@@ -205,7 +217,7 @@ setup_init(const struct config *cfg, bool start)
 	if (server == NULL)
 		return status;
 	if ((status = init_publications(server, cfg)) == EXIT_ASKED)
-		status = init_slot(server, cfg, start);
+		status = init_slot(server, cfg, start, made);
 	server_close(server);
 	return status;
 }

@@ -82,7 +82,8 @@ run_finish(struct run *run)
 {
 	int64_t		deadline = clock_ms() + ABANDON_MS;
 
-	warn_of_part(&run->ledger);
+	if (!snapshot_sent(run->snapshot, run->ledger.sent))
+		warn_of_part(&run->ledger);
 	if (stream_is_open(run->stream) &&
 		stream_confirm(run->stream, run_on_record(run)))
 		stream_finish(run->stream);

@@ -246,6 +246,12 @@ refusal_of(const char *sqlstate, bool replication)
 }
 
 enum slot_refusal
+slot_refusal_of(struct server *server, const char *sqlstate)
+{
+	return refusal_of(sqlstate, may_replicate(server));
+}
+
+enum slot_refusal
 slot_create(struct server *server, const char *name, bool temporary,
 			bool failover)
 {

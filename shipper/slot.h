@@ -69,6 +69,10 @@ enum slot_refusal
 extern enum slot_refusal slot_create(struct server *server, const char *name,
 									 bool temporary, bool failover);
 
+/* What an error means that a command to make one ended with. */
+extern enum slot_refusal slot_refusal_of(struct server *server,
+										 const char *sqlstate);
+
 /* The remedy for a refusal, to be freed; "" if there is none to name. */
 extern char *slot_remedy(struct server *server, enum slot_refusal refusal);
 

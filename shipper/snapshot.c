@@ -37,9 +37,43 @@ snapshot_open(const struct config *config, size_t max_record,
 }
 
 void
+snapshot_wish(struct snapshot *snapshot, const struct slot_export *made,
+			  bool all)
+{
+	snapshot->made = *made;
+	snapshot->all = all;
+	if (made->conn != NULL)
+		snapshot_plan_add(&snapshot->plan, SNAPSHOT_ALL);
+}
+
+bool
+snapshot_has_ended(const struct snapshot *snapshot)
+{
+	return snapshot->stream != NULL &&
+		!snapshot_plan_is_open(&snapshot->plan) &&
+		snapshot->plan.oldest == NULL;
+}
+
+bool
+snapshot_has_failed(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->plan.count; i++)
+		if (snapshot->plan.tables[i].state == SNAPSHOT_FAILED)
+			return true;
+	return false;
+}
+
+bool
+snapshot_sent(const struct snapshot *snapshot, struct position position)
+{
+	return snapshot->lsn != LSN_INVALID && position.commit == snapshot->lsn;
+}
+
+void
 snapshot_close(struct snapshot *snapshot)
 {
 	snapshot_stream_lost(snapshot);
+	slot_export_free(&snapshot->made);
 	snapshot_plan_free(&snapshot->plan);
 	free(snapshot->options);
 	free(snapshot);
@@ -276,9 +310,12 @@ tell(struct snapshot *snapshot)
 
 void
 snapshot_stream_opened(struct snapshot *snapshot, struct stream *stream,
-					   const char *routes)
+					   const char *routes, bool fresh)
 {
 	snapshot_stream_lost(snapshot);
+	if (snapshot->all && fresh && snapshot->made.conn == NULL)
+		snapshot_plan_add(&snapshot->plan, SNAPSHOT_ALL);
+	snapshot->all = false;
 	free(snapshot->options);
 	snapshot->options = replcommand_array(snapshot->config,
 										  snapshot->max_record, routes);
@@ -289,7 +326,8 @@ snapshot_stream_opened(struct snapshot *snapshot, struct stream *stream,
 void
 snapshot_stream_lost(struct snapshot *snapshot)
 {
-	snapshot_abandon(snapshot, 0);
+	if (snapshot->stream != NULL)
+		snapshot_abandon(snapshot, 0);
 	drop_kept(snapshot);
 	snapshot->stream = NULL;
 	snapshot->safe = LSN_INVALID;
@@ -329,6 +367,8 @@ count_hold(struct snapshot *snapshot)
 bool
 snapshot_holds(const struct snapshot *snapshot)
 {
+	if (snapshot->made.conn != NULL || snapshot->initial)
+		return true;
 	switch (snapshot->phase)
 	{
 		case SNAPSHOT_LOOK:

@@ -23,6 +23,7 @@
 #include "frame.h"
 #include "ledger.h"
 #include "sight.h"
+#include "slot_export.h"
 #include "snapshot_plan.h"
 #include "stream.h"
 
@@ -35,6 +36,22 @@ extern struct snapshot *snapshot_open(const struct config *config,
 									  size_t max_record,
 									  const struct sight_sent *sent);
 extern void snapshot_close(struct snapshot *snapshot);
+
+/*
+ * Before the loop: copy all that is captured, as it was when a slot was made,
+ * which is taken over; or, "all", if no state record tells that the slot was
+ * read before.
+ */
+extern void snapshot_wish(struct snapshot *snapshot,
+						  const struct slot_export *made, bool all);
+
+/* Whether nothing is left to do, and whether a table failed. */
+extern bool snapshot_has_ended(const struct snapshot *snapshot);
+extern bool snapshot_has_failed(const struct snapshot *snapshot);
+
+/* Whether that record is one of a snapshot. */
+extern bool snapshot_sent(const struct snapshot *snapshot,
+						  struct position position);
 
 /* What it has to do; the keeper loads it and tells the state record of it. */
 extern struct snapshot_plan *snapshot_plan(struct snapshot *snapshot);
@@ -52,10 +69,13 @@ extern json_t *snapshot_status(const struct snapshot *snapshot);
 
 /* --- the loop ---------------------------------------------------------- */
 
-/* The stream was opened, with those routes, or is gone. */
+/*
+ * The stream was opened, with those routes, or is gone.  "fresh": no state
+ * record tells of the slot.
+ */
 extern void snapshot_stream_opened(struct snapshot *snapshot,
-								   struct stream *stream,
-								   const char *routes);
+								   struct stream *stream, const char *routes,
+								   bool fresh);
 extern void snapshot_stream_lost(struct snapshot *snapshot);
 
 /*

@@ -21,6 +21,13 @@ static const char *remedy(const struct reader *reader);
 void
 snapshot_abandon(struct snapshot *snapshot, int64_t delay)
 {
+	if ((snapshot->initial || snapshot->made.conn != NULL) &&
+		snapshot_plan_next(&snapshot->plan) != NULL)
+		log_warning("snapshot: what is left of it is copied while changes are "
+					"streamed: consumers must take an Insert of a row that "
+					"they have as its new state");
+	slot_export_free(&snapshot->made);
+	snapshot->initial = false;
 	while (snapshot->reader_count > 0)
 		reader_close(snapshot->readers[--snapshot->reader_count]);
 	snapshot_round_free(&snapshot->round);

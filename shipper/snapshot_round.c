@@ -22,6 +22,8 @@
 #define BEGIN	"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 
 static struct snapshot_table *next_table(struct snapshot *snapshot);
+static char *lock_old(const char *table);
+static bool has_key(const struct snapshot *snapshot);
 static int64_t chunk_rows(const struct snapshot *snapshot,
 						  const struct snapshot_table *table);
 static json_t *read_key(const PGresult *answer, int row);
@@ -40,11 +42,31 @@ snapshot_round_begin(struct snapshot *snapshot)
 		.after = json_incref(table->sent_after),
 		.chunk_rows = chunk_rows(snapshot, table),
 	};
-	lock = mem_format(BEGIN " LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
-					  table->name);
+	if (snapshot->initial)
+		lock = lock_old(table->name);
+	else
+		lock = mem_format(BEGIN " LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
+						  table->name);
 	reader_ask(snapshot->readers[0], lock);
 	free(lock);
 	return true;
+}
+
+/*
+ * The snapshot is older than the lock: also asks whether the table was
+ * rewritten, or emptied, in between.
+ */
+static char *
+lock_old(const char *table)
+{
+	char	   *name = sqltext_literal(table);
+	char	   *sql = mem_format("LOCK TABLE ONLY %s IN ACCESS SHARE MODE;"
+								 " SELECT relfilenode ="
+								 " pg_relation_filenode(oid) FROM pg_class"
+								 " WHERE oid = %s::regclass", table, name);
+
+	free(name);
+	return sql;
 }
 
 void
@@ -53,18 +75,28 @@ snapshot_round_bound(struct snapshot *snapshot, const char *database_snapshot)
 	const struct snapshot_round *round = &snapshot->round;
 	const struct snapshot_table *table =
 		snapshot_plan_find(&snapshot->plan, round->table);
-	char	   *name = sqltext_literal(database_snapshot);
-	char	   *import = mem_format(BEGIN " SET TRANSACTION SNAPSHOT %s", name);
-	char	   *bounds = snapshot_sql_bounds(table, round->after,
-											 round->chunk_rows,
-											 snapshot->reader_count);
+	char	   *bounds;
 
+	if (database_snapshot != NULL)
+		snapshot_round_import(snapshot, 1, database_snapshot);
+	if (json_array_size(table->key) == 0)
+		return;
+	bounds = snapshot_sql_bounds(table, round->after, round->chunk_rows,
+								 snapshot->reader_count);
 	reader_ask(snapshot->readers[0], bounds);
-	for (int i = 1; i < snapshot->reader_count; i++)
-		reader_ask(snapshot->readers[i], import);
 	free(bounds);
-	free(import);
-	free(name);
+}
+
+void
+snapshot_round_import(struct snapshot *snapshot, int first, const char *name)
+{
+	char	   *literal = sqltext_literal(name);
+	char	   *sql = mem_format(BEGIN " SET TRANSACTION SNAPSHOT %s", literal);
+
+	for (int i = first; i < snapshot->reader_count; i++)
+		reader_ask(snapshot->readers[i], sql);
+	free(sql);
+	free(literal);
 }
 
 /* Without a key a row might arrive twice, and nobody could tell. */
@@ -77,7 +109,7 @@ next_table(struct snapshot *snapshot)
 	{
 		if (!table->known)
 			return NULL;		/* wished for just now: asked about first */
-		if (json_array_size(table->key) > 0)
+		if (json_array_size(table->key) > 0 || snapshot->initial)
 			return table;
 		log_error("snapshot: table %s has no primary key: a row could arrive "
 				  "twice, and nobody could tell", table->name);
@@ -99,6 +131,16 @@ chunk_rows(const struct snapshot *snapshot, const struct snapshot_table *table)
 	return rows > CHUNK_ROWS_MIN ? rows : CHUNK_ROWS_MIN;
 }
 
+/* A table without one is a single chunk. */
+static bool
+has_key(const struct snapshot *snapshot)
+{
+	const struct snapshot_table *table =
+		snapshot_plan_find(&snapshot->plan, snapshot->round.table);
+
+	return table != NULL && json_array_size(table->key) > 0;
+}
+
 /* A key for each chunk that is full; what is behind them is less than one. */
 void
 snapshot_round_divide(struct snapshot *snapshot)
@@ -107,9 +149,12 @@ snapshot_round_divide(struct snapshot *snapshot)
 	struct snapshot_round *round = &snapshot->round;
 
 	round->count = 0;
-	for (int i = 0; i < PQntuples(answer); i++)
+	if (!has_key(snapshot))
+		round->chunks[round->count++].upto = NULL;
+	else
+		for (int i = 0; i < PQntuples(answer); i++)
 		round->chunks[round->count++].upto = read_key(answer, i);
-	if (round->count < snapshot->reader_count)
+	if (has_key(snapshot) && round->count < snapshot->reader_count)
 		round->chunks[round->count++].upto = NULL;
 }
 
@@ -178,6 +223,8 @@ end_chunk(struct snapshot *snapshot)
 		snapshot_plan_find(&snapshot->plan, round->table);
 
 	round->rows += chunk->rows;
+	if (chunk->last.ordinal >= snapshot->seq)
+		snapshot->seq = chunk->last.ordinal + 1;	/* a chunk without bounds */
 	if (table == NULL || table->state > SNAPSHOT_COPYING)
 		return false;			/* it was cancelled meanwhile */
 	snapshot_plan_sent(&snapshot->plan, table, chunk->last, chunk->upto,

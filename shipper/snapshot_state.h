@@ -12,6 +12,7 @@
 enum snapshot_phase
 {
 	SNAPSHOT_OFF,				/* nothing to do, or it may not */
+	SNAPSHOT_IMPORT,			/* takes over the slot's database snapshot */
 	SNAPSHOT_MARK,				/* asks where the log ends */
 	SNAPSHOT_TABLES,			/* asks about the tables */
 	SNAPSHOT_WRITERS,			/* until those who write now have ended */
@@ -59,6 +60,11 @@ struct snapshot
 								 * it */
 	int64_t		rest_until;		/* ms; REST, unless the stream is quiet */
 	int			failures;		/* in a row */
+
+	/* with a new slot, all goes in before its first transaction */
+	struct slot_export made;	/* owned; until it is imported */
+	bool		initial;		/* it was */
+	bool		all;			/* wished for, if the slot was never read */
 
 	/* the stream */
 	struct stream *stream;		/* borrowed; NULL: it is not open */
@@ -109,9 +115,16 @@ extern void snapshot_take_tables(struct snapshot_plan *plan,
  */
 extern bool snapshot_round_begin(struct snapshot *snapshot);
 
-/* Asks for its bounds, under the database snapshot of that name. */
+/*
+ * Asks for its bounds; the other connections take over the database snapshot
+ * of that name, unless it is NULL.
+ */
 extern void snapshot_round_bound(struct snapshot *snapshot,
 								 const char *database_snapshot);
+
+/* Connections from that one on take it over. */
+extern void snapshot_round_import(struct snapshot *snapshot, int first,
+								  const char *name);
 
 /* The bounds are there: so many chunks it has. */
 extern void snapshot_round_divide(struct snapshot *snapshot);

@@ -22,6 +22,9 @@
 
 static bool may_begin(const struct snapshot *snapshot);
 static void begin(struct snapshot *snapshot);
+static void imported(struct snapshot *snapshot);
+static void ask_tables(struct snapshot *snapshot);
+static void locked(struct snapshot *snapshot);
 static void marked(struct snapshot *snapshot);
 static void ask_writers(struct snapshot *snapshot);
 static void wait_writers(struct snapshot *snapshot);
@@ -49,6 +52,10 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 			if (may_begin(snapshot))
 				begin(snapshot);
 			break;
+		case SNAPSHOT_IMPORT:
+			if (answered(snapshot, snapshot->reader_count))
+				imported(snapshot);
+			break;
 		case SNAPSHOT_MARK:
 			if (answered(snapshot, 1))
 				marked(snapshot);
@@ -58,7 +65,10 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 			{
 				snapshot_take_tables(&snapshot->plan,
 									 reader_answer(snapshot->readers[0]));
-				ask_writers(snapshot);
+				if (snapshot->initial)
+					lock(snapshot);
+				else
+					ask_writers(snapshot);
 			}
 			break;
 		case SNAPSHOT_WRITERS:
@@ -71,7 +81,7 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 			break;
 		case SNAPSHOT_LOCK:
 			if (answered(snapshot, 1))
-				snapshot->phase = SNAPSHOT_STILL;
+				locked(snapshot);
 			break;
 		case SNAPSHOT_STILL:
 			if (idle && !snapshot->cut)
@@ -147,18 +157,40 @@ begin(struct snapshot *snapshot)
 		snapshot->started_at = clock_ms();
 		snapshot->started_rows = snapshot->plan.acked_rows;
 	}
+	if (snapshot->made.conn != NULL)
+	{
+		snapshot_round_import(snapshot, 0, snapshot->made.snapshot);
+		snapshot->phase = SNAPSHOT_IMPORT;
+		return;
+	}
 	reader_ask(snapshot->readers[0], "SELECT pg_current_wal_insert_lsn(),"
 			   " pg_current_xact_id()");
 	snapshot->phase = SNAPSHOT_MARK;
 }
 
+/* All transactions of the slot lie at or behind the point. */
+static void
+imported(struct snapshot *snapshot)
+{
+	snapshot->lsn = snapshot->made.point - 1;
+	snapshot->initial = true;
+	slot_export_free(&snapshot->made);
+	ask_tables(snapshot);
+}
+
 static void
 marked(struct snapshot *snapshot)
 {
-	char	   *sql;
-
 	if (!lsn_parse(answer(snapshot, 0), &snapshot->mark))
 		snapshot->mark = UINT64_MAX;
+	ask_tables(snapshot);
+}
+
+static void
+ask_tables(struct snapshot *snapshot)
+{
+	char	   *sql;
+
 	for (size_t i = 0; i < snapshot->plan.count; i++)
 		snapshot->plan.tables[i].known = false;
 	sql = snapshot_sql_tables(snapshot->config, &snapshot->plan);
@@ -208,6 +240,24 @@ lock(struct snapshot *snapshot)
 		snapshot->phase = SNAPSHOT_LOCK;
 	else
 		snapshot_abandon(snapshot, 0);
+}
+
+static void
+locked(struct snapshot *snapshot)
+{
+	if (!snapshot->initial)
+		snapshot->phase = SNAPSHOT_STILL;
+	else if (*answer(snapshot, 0) == 't')
+	{
+		snapshot_round_bound(snapshot, NULL);
+		snapshot->phase = SNAPSHOT_GATHER;
+	}
+	else
+	{
+		log_warning("snapshot: table %s was rewritten or emptied since the "
+					"slot was made", snapshot->round.table);
+		snapshot_abandon(snapshot, 0);
+	}
 }
 
 static void
@@ -298,6 +348,8 @@ at_point(struct snapshot *snapshot, struct position sent, bool idle)
 
 	if (snapshot->round.count == 0)
 		snapshot_round_divide(snapshot);
+	if (snapshot->initial)
+		return true;
 	if (!idle || snapshot->cut ||
 		(!snapshot->kept && snapshot->safe < snapshot->looked_at &&
 		 !is_quiet(snapshot, now) && now < snapshot->gather_until))
@@ -323,7 +375,10 @@ leave_round(struct snapshot *snapshot)
 	snapshot->not_before = rate == 0 ? now :
 		round->began_at + (int64_t) round->rows * 1000 / rate;
 	snapshot_round_free(&snapshot->round);
-	rollback(snapshot, SNAPSHOT_LEAVE);
+	if (snapshot->initial)
+		lock(snapshot);
+	else
+		rollback(snapshot, SNAPSHOT_LEAVE);
 }
 
 /* The stream has nothing for now. */
