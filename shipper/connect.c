@@ -126,7 +126,7 @@ begin_beside(const struct config *config, const PGconn *peer)
 	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC"
 	" -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 	" -c standard_conforming_strings=on -c search_path= -c row_security=off"
-	" -c lock_timeout=2s";
+	" -c lock_timeout=1s";
 	char	   *options = session_options(config->conninfo, pinned);
 	const char *const keywords[] = {
 		"connect_timeout", "keepalives_idle", "keepalives_interval",

@@ -47,7 +47,9 @@ snapshot_round_begin(struct snapshot *snapshot)
 	else
 		lock = mem_format(BEGIN " LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
 						  table->name);
-	reader_ask(snapshot->readers[0], lock);
+	/* all of them, or an ALTER TABLE that waits for one would stop the next */
+	for (int i = 0; i < snapshot->reader_count; i++)
+		reader_ask(snapshot->readers[i], lock);
 	free(lock);
 	return true;
 }
@@ -91,7 +93,8 @@ void
 snapshot_round_import(struct snapshot *snapshot, int first, const char *name)
 {
 	char	   *literal = sqltext_literal(name);
-	char	   *sql = mem_format(BEGIN " SET TRANSACTION SNAPSHOT %s", literal);
+	char	   *sql = mem_format("%s SET TRANSACTION SNAPSHOT %s", first > 0 ?
+								 "" : BEGIN, literal);
 
 	for (int i = first; i < snapshot->reader_count; i++)
 		reader_ask(snapshot->readers[i], sql);

@@ -34,7 +34,10 @@ join(char *text, char *more)
 	return joined;
 }
 
-/* A partitioned table stands for its leaves. */
+/*
+ * A partitioned table stands for its leaves.  Chunks go by what names a row in
+ * the stream: a row that moves past them then comes as a Delete and an Insert.
+ */
 char *
 snapshot_sql_tables(const struct config *config,
 					const struct snapshot_plan *plan)
@@ -69,8 +72,8 @@ snapshot_sql_tables(const struct config *config,
 	"  pg_attribute a, pg_opclass oc, pg_amop ao, pg_operator o,"
 	"  pg_namespace s WHERE x.indexrelid = ("
 	"   SELECT y.indexrelid FROM pg_index y WHERE y.indrelid = l.oid"
-	"   AND (y.indisprimary OR y.indisreplident) AND y.indisvalid"
-	"   ORDER BY y.indisprimary DESC LIMIT 1)"
+	"   AND y.indisvalid AND CASE c.relreplident"
+	"    WHEN 'i' THEN y.indisreplident ELSE y.indisprimary END)"
 	"  AND k.step <= x.indnkeyatts"
 	"  AND a.attrelid = l.oid AND a.attnum = k.attnum AND oc.oid = k.class"
 	"  AND ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 5"

@@ -122,7 +122,10 @@ extern bool snapshot_round_begin(struct snapshot *snapshot);
 extern void snapshot_round_bound(struct snapshot *snapshot,
 								 const char *database_snapshot);
 
-/* Connections from that one on take it over. */
+/*
+ * Connections from that one on take it over: all, or those whose transaction
+ * has begun.
+ */
 extern void snapshot_round_import(struct snapshot *snapshot, int first,
 								  const char *name);
 

@@ -80,7 +80,7 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 				lock(snapshot);
 			break;
 		case SNAPSHOT_LOCK:
-			if (answered(snapshot, 1))
+			if (answered(snapshot, snapshot->reader_count))
 				locked(snapshot);
 			break;
 		case SNAPSHOT_STILL:
