@@ -61,7 +61,7 @@ judge_ordinals(struct judge *judge)
 	}
 }
 
-/* A transaction counts from 0, a snapshot as it likes; never both of one LSN. */
+/* A transaction counts from 0, a snapshot as it likes; no LSN is of both. */
 static void
 judge_lsn(struct judge *judge, size_t first, size_t end)
 {
