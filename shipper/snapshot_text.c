@@ -154,7 +154,8 @@ rows_text(const json_t *object)
 	if (goes_on(object) && rows >= 0 && percent(object) >= 0)
 		return mem_format("%d %%, %" PRId64 " of about %" PRId64 " rows",
 						  percent(object), rows, estimate);
-	return mem_format("%" PRId64 " rows", rows < 0 ? 0 : rows);
+	return mem_format("%" PRId64 " row%s", rows < 0 ? 0 : rows,
+					  rows == 1 ? "" : "s");
 }
 
 static char *
