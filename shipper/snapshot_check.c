@@ -20,12 +20,11 @@ static const char leaves_sql[] =
 "  LEFT JOIN LATERAL pg_partition_tree(a.oid) t ON true"
 "  WHERE t.isleaf IS NOT FALSE"
 ") SELECT format('%I.%I', n.nspname, c.relname),"
-" has_schema_privilege(n.oid, 'USAGE') AND"
-"  (has_table_privilege(c.oid, 'SELECT') OR (SELECT bool_and("
-"    has_column_privilege(c.oid, a.attnum, 'SELECT')) FROM pg_attribute a"
-"   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)),"
+" has_schema_privilege(n.oid, 'USAGE')"
+"  AND has_table_privilege(c.oid, 'SELECT'),"
 " EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisvalid"
-"  AND (x.indisprimary OR x.indisreplident)),"
+"  AND CASE c.relreplident WHEN 'i' THEN x.indisreplident"
+"   ELSE x.indisprimary END),"
 " row_security_active(c.oid)"
 " FROM leaf l JOIN pg_class c ON c.oid = l.oid AND c.relkind = 'r'"
 " JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 1";
@@ -59,7 +58,8 @@ snapshot_check(struct server *server, const struct config *cfg,
 			   const struct capture *capture, struct report *report)
 {
 	report_note(report, "rows that tables have already are sent when asked "
-				"for: \"wal2kafka snapshot [TABLE]...\"");
+				"for: \"wal2kafka snapshot [TABLE]...\", or \"init "
+				"--snapshot\" with a new slot");
 	if (check_functions(server, report))
 		check_tables(server, cfg, capture, report);
 }
@@ -226,8 +226,8 @@ check_keys(const struct rows *rows, struct report *report)
 
 	if (found > 0)
 	{
-		report_note(report, "%d table%s no primary key, which \"wal2kafka "
-					"snapshot\" needs: %s%s", found,
+		report_note(report, "%d table%s no primary key: only \"wal2kafka init "
+					"--snapshot\" sends the rows: %s%s", found,
 					found == 1 ? " has" : "s have", list,
 					found > SHOWN ? " ..." : "");
 		report_remedy(report, "Add a primary key.");

@@ -194,4 +194,55 @@ is($lines, 1, 'one in ten seconds');
 is(JSON::PP::decode_json(${ $follower->{out} })->{rows}, $rows, 'its end is JSON');
 
 is($shipper->stop, 0, 'stopped');
+
+# --- with a new slot ---
+my $known = sql('SELECT count(*) FROM small') + $rows + 2;
+
+sub fresh
+{
+	my ($slot) = @_;
+	$folder = launch_dir() . "/sink_$slot";
+	return Wal2Kafka::Shipper->new(
+		node => $node,
+		slot => $slot,
+		publication => 'p',
+		options => { sink => "file:$folder", control => launch_dir() . "/$slot.sock" });
+}
+
+sub all_sent
+{
+	my @sent = map { [ sent("public.$_") ] } qw(big small Odd-20one keyless);
+	my ($records, $found) = (0, 0);
+	($records, $found) = ($records + $_->[0], $found + $_->[1]) for @sent;
+	return "$records of $found";
+}
+
+my $fresh = fresh('fresh');
+($status, $output) = $fresh->command('run', '--snapshot');
+is($status, 1, '--snapshot without --init: status 1');
+like($output, qr/"--snapshot" goes with "--init"/, 'said');
+($status, $output) = $fresh->command('init', '--snapshot');
+is($status, 0, 'init --snapshot');
+is(all_sent(), "$known of $known", 'each row once, without a key, too');
+($status, $output) = $fresh->command('init', '--snapshot');
+is($status, 3, 'once more: the slot is there');
+like($output, qr/there already.*hint .*"wal2kafka snapshot"/s, 'what to do is said');
+is(all_sent(), "$known of $known", 'and nothing is sent');
+sql('INSERT INTO keyless VALUES (2)');
+$fresh->start;
+wait_for_slot($node, 'fresh');
+is($fresh->stop, 0, 'stopped');
+my @lsns = map { /"lsn":(\d+)/ } split /\n/, slurp("$folder/public.keyless.jsonl");
+is(scalar @lsns, 2, 'a change after it');
+cmp_ok($lsns[0], '<', $lsns[1], 'is greater');
+
+$fresh = fresh('both');
+$fresh->start('--init', '--snapshot');
+$fresh->wait_for_log(qr/streaming slot/);
+sql('INSERT INTO keyless VALUES (3)');
+wait_for_slot($node, 'both');
+$known++;
+wait_until('run --init --snapshot sends each row once',
+	sub { return all_sent() eq "$known of $known"; });
+is($fresh->stop, 0, 'stopped');
 done_testing();
