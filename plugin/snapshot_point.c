@@ -82,9 +82,8 @@ Datum
 wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	ArrayType  *unseen;
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	Datum		values[5];
+	bool		nulls[5] = {false};
 	TupleDesc	desc;
 
 	if (RecoveryInProgress())
@@ -95,13 +94,11 @@ wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	unseen = unseen_of(snapshot);
 	values[0] = TransactionIdGetDatum(snapshot->xmin);
 	values[1] = TransactionIdGetDatum(snapshot->xmax);
 	values[2] = PointerGetDatum(array_of_xids(snapshot->xip, snapshot->xcnt));
-	values[3] = BoolGetDatum(ARR_NDIM(unseen) > 0);
+	values[3] = PointerGetDatum(unseen_of(snapshot));
 	values[4] = LSNGetDatum(GetXLogInsertRecPtr());
-	values[5] = PointerGetDatum(unseen);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
 }

@@ -277,7 +277,7 @@ SELECT wal2kafka.snapshot('pg_class');
 SELECT wal2kafka.snapshot('0');
 
 -- the snapshot of a query
-SELECT running, committed, lsn <= pg_current_wal_insert_lsn() AS behind_the_end FROM wal2kafka.snapshot_point();
+SELECT running, unseen, lsn <= pg_current_wal_insert_lsn() AS behind_the_end FROM wal2kafka.snapshot_point();
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT p.xmin::text = pg_snapshot_xmin(s)::text AND p.xmax::text = pg_snapshot_xmax(s)::text AS same
 FROM wal2kafka.snapshot_point() p, pg_current_snapshot() s;

@@ -174,14 +174,13 @@ CREATE FUNCTION wal2kafka.snapshot_point(
 	OUT xmin xid,
 	OUT xmax xid,
 	OUT running xid[],
-	OUT committed bool,
-	OUT lsn pg_lsn,
-	OUT unseen xid[])
+	OUT unseen xid[],
+	OUT lsn pg_lsn)
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'wal2kafka_snapshot_point';
 
 -- "running" are the transactions below xmax that it does not see; "unseen" all
--- of those it does not see that are committed now, "committed" if there are any
+-- of those it does not see that are committed now
 COMMENT ON FUNCTION wal2kafka.snapshot_point() IS
 'which transactions the snapshot of the query sees, and where the log ends';
 
