@@ -435,7 +435,7 @@ watch_progress(struct run *run)
 	run->last_outstanding = run->ledger.outstanding;
 	ready_set(READY_STALLED, now - run->progress_at >= STALLED_MS);
 
-	if (stream_is_open(run->stream) &&
+	if (stream_is_open(run->stream) && !snapshot_is_initial(run->snapshot) &&
 		now - run->progress_at >= run->config->release_after * 1000)
 	{
 		log_warning("nothing was delivered for %d s: letting go of the "

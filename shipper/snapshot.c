@@ -5,6 +5,7 @@
  */
 #include "snapshot_state.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,18 @@
 #include "names.h"
 #include "replcommand.h"
 
+#define TELL_MS		10000
+
 static char *plain_name(const char *written);
 static bool is_plain(const char *name);
 static void tell(struct snapshot *snapshot);
+static void tell_people(struct snapshot *snapshot);
 static void count_hold(struct snapshot *snapshot);
 static void drop_kept(struct snapshot *snapshot);
 static const char *state_name(const struct snapshot *snapshot);
-static json_t *time_left(const struct snapshot *snapshot, double rate,
-						 int64_t estimate, uint64_t rows);
+static uint64_t rate_of(const struct snapshot *snapshot);
+static json_t *time_left(const struct snapshot *snapshot, int64_t estimate,
+						 uint64_t rows);
 
 struct snapshot *
 snapshot_open(const struct config *config, size_t max_record,
@@ -44,6 +49,12 @@ snapshot_wish(struct snapshot *snapshot, const struct slot_export *made,
 	snapshot->all = all;
 	if (made->conn != NULL)
 		snapshot_plan_add(&snapshot->plan, SNAPSHOT_ALL);
+}
+
+bool
+snapshot_is_initial(const struct snapshot *snapshot)
+{
+	return snapshot->made.conn != NULL || snapshot->initial;
 }
 
 bool
@@ -223,9 +234,7 @@ snapshot_status(const struct snapshot *snapshot)
 	json_t	   *tables = json_array();
 	json_t	   *status = json_object();
 	int64_t		estimate = 0;
-	uint64_t	rows = 0;
-	double		seconds = (double) (clock_ms() - snapshot->started_at) / 1000;
-	double		rate = 0;
+	uint64_t	rows = snapshot_plan_rows(plan);
 
 	for (size_t i = 0; i < plan->count; i++)
 	{
@@ -242,18 +251,16 @@ snapshot_status(const struct snapshot *snapshot)
 		if (table->error != NULL)
 			json_object_set_new(entry, "error", json_string(table->error));
 		json_array_append_new(tables, entry);
-		rows += table->rows;
 		estimate += snapshot_table_estimate(table);
 	}
-	if (snapshot->started_at > 0 && seconds > 0)
-		rate = (double) (plan->acked_rows - snapshot->started_rows) / seconds;
 	json_object_set_new(status, "state", json_string(state_name(snapshot)));
 	json_object_set_new(status, "tables", tables);
 	json_object_set_new(status, "rows", json_integer((json_int_t) rows));
 	json_object_set_new(status, "estimate", json_integer(estimate));
-	json_object_set_new(status, "rate", json_integer((json_int_t) rate));
-	json_object_set_new(status, "seconds_left", time_left(snapshot, rate,
-														  estimate, rows));
+	json_object_set_new(status, "rate", json_integer(
+		(json_int_t) rate_of(snapshot)));
+	json_object_set_new(status, "seconds_left", time_left(snapshot, estimate,
+														  rows));
 	return status;
 }
 
@@ -275,14 +282,14 @@ state_name(const struct snapshot *snapshot)
 }
 
 static json_t *
-time_left(const struct snapshot *snapshot, double rate, int64_t estimate,
-		  uint64_t rows)
+time_left(const struct snapshot *snapshot, int64_t estimate, uint64_t rows)
 {
-	if (rate <= 0 || !snapshot_plan_is_open(&snapshot->plan) ||
+	uint64_t	rate = rate_of(snapshot);
+
+	if (rate == 0 || !snapshot_plan_is_open(&snapshot->plan) ||
 		snapshot->plan.paused || estimate < (int64_t) rows)
 		return json_null();
-	return json_integer((json_int_t) ((double) (estimate - (int64_t) rows) /
-									  rate));
+	return json_integer((json_int_t) (((uint64_t) estimate - rows) / rate));
 }
 
 /* Only when something has changed: there may be thousands of tables. */
@@ -304,6 +311,47 @@ tell(struct snapshot *snapshot)
 		metrics.snapshot_estimate += (uint64_t)
 			snapshot_table_estimate(&plan->tables[i]);
 	}
+}
+
+/* Rows a second, while one is going on. */
+static uint64_t
+rate_of(const struct snapshot *snapshot)
+{
+	int64_t		took = clock_ms() - snapshot->started_at;
+
+	if (snapshot->started_at == 0)
+		return snapshot->rate;
+	return (snapshot->plan.acked_rows - snapshot->started_rows) * 1000 /
+		(uint64_t) (took > 0 ? took : 1);
+}
+
+/* A line now and then, and one at the end. */
+static void
+tell_people(struct snapshot *snapshot)
+{
+	const struct snapshot_plan *plan = &snapshot->plan;
+	bool		open = snapshot_plan_is_open(plan);
+	int64_t		now = clock_ms();
+	int64_t		took = now - snapshot->started_at;
+
+	if (snapshot->started_at == 0 ||
+		(open && now - snapshot->told_at < TELL_MS))
+		return;
+	if (open && snapshot->told_at > 0)
+		log_info("snapshot: %" PRIu64 " of about %" PRIu64 " rows, %" PRIu64
+				 " rows/s", snapshot_plan_rows(plan),
+				 metrics.snapshot_estimate, rate_of(snapshot));
+	else if (!open)
+	{
+		log_info("snapshot: %s, %" PRIu64 " rows in %" PRId64 ".%" PRId64
+				 " s", state_name(snapshot),
+				 plan->acked_rows - snapshot->started_rows, took / 1000,
+				 took % 1000 / 100);
+		snapshot->rate = rate_of(snapshot);
+	}
+	snapshot->told_at = now;
+	if (!open)
+		snapshot->started_at = snapshot->told_at = 0;
 }
 
 /* --- the loop ---------------------------------------------------------- */
@@ -348,6 +396,7 @@ snapshot_serve(struct snapshot *snapshot, struct position acked,
 	snapshot_plan_acked(&snapshot->plan, acked);
 	snapshot_step(snapshot, sent, idle);
 	tell(snapshot);
+	tell_people(snapshot);
 	count_hold(snapshot);
 }
 
@@ -367,7 +416,7 @@ count_hold(struct snapshot *snapshot)
 bool
 snapshot_holds(const struct snapshot *snapshot)
 {
-	if (snapshot->made.conn != NULL || snapshot->initial)
+	if (snapshot_is_initial(snapshot))
 		return true;
 	switch (snapshot->phase)
 	{

@@ -45,6 +45,9 @@ extern void snapshot_close(struct snapshot *snapshot);
 extern void snapshot_wish(struct snapshot *snapshot,
 						  const struct slot_export *made, bool all);
 
+/* Whether it copies before the first change: the stream may have to wait. */
+extern bool snapshot_is_initial(const struct snapshot *snapshot);
+
 /* Whether nothing is left to do, and whether a table failed. */
 extern bool snapshot_has_ended(const struct snapshot *snapshot);
 extern bool snapshot_has_failed(const struct snapshot *snapshot);

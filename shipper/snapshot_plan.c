@@ -45,6 +45,16 @@ snapshot_state_name(enum snapshot_table_state state)
 	return state_names[state];
 }
 
+uint64_t
+snapshot_plan_rows(const struct snapshot_plan *plan)
+{
+	uint64_t	rows = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		rows += plan->tables[i].rows;
+	return rows;
+}
+
 int64_t
 snapshot_table_estimate(const struct snapshot_table *table)
 {

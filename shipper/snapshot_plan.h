@@ -133,6 +133,9 @@ extern void snapshot_plan_unsent(struct snapshot_plan *plan);
 /* Rows that it has, as far as is known: at least those it had. */
 extern int64_t snapshot_table_estimate(const struct snapshot_table *table);
 
+/* Acknowledged rows of all its tables. */
+extern uint64_t snapshot_plan_rows(const struct snapshot_plan *plan);
+
 extern const char *
 snapshot_state_name(enum snapshot_table_state state);
 

@@ -92,7 +92,9 @@ struct snapshot
 	int64_t		held_since;		/* us; 0: the stream is not held */
 	int64_t		started_at;		/* ms; the rate is counted from here */
 	uint64_t	started_rows;
+	uint64_t	rate;			/* rows/s, of the last that has ended */
 	uint64_t	told_version;	/* of the plan, in the metrics */
+	int64_t		told_at;		/* ms; people, in the log; 0: not yet */
 };
 
 /* --- what comes next, snapshot_steps.c --------------------------------- */

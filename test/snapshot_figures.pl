@@ -25,7 +25,10 @@ use Wal2Kafka::Cluster;
 use Wal2Kafka::Extension;
 use Wal2Kafka::Kafka;
 use Wal2Kafka::Shipper;
+use Test::More ();
 use Time::HiRes qw(time);
+
+Test::More->builder->output('/dev/null');
 
 my $rows  = $ARGV[0] || 1_000_000;
 my $kafka = Wal2Kafka::Kafka->new;
