@@ -97,6 +97,11 @@ struct snapshot
 	int64_t		told_at;		/* ms; people, in the log; 0: not yet */
 };
 
+/* --- people, snapshot_people.c ----------------------------------------- */
+
+/* Metrics, and a line of the log now and then. */
+extern void snapshot_tell(struct snapshot *snapshot);
+
 /* --- what comes next, snapshot_steps.c --------------------------------- */
 
 extern void snapshot_step(struct snapshot *snapshot, struct position sent,
