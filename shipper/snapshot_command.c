@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "control_client.h"
 #include "log.h"
+#include "mem.h"
 #include "names.h"
 #include "snapshot_text.h"
 
@@ -45,6 +46,8 @@ static void show(const struct snapshot_request *wish, const json_t *snapshot);
 static enum exit_status follow(const struct config *config, json_t **snapshot);
 static bool look(struct view *view, json_t **snapshot,
 				 enum exit_status *status);
+static enum control_outcome ask_again(const struct config *config,
+									  json_t **snapshot, char **error);
 static bool is_over(const json_t *snapshot);
 static void draw(struct view *view, const json_t *snapshot);
 static int	columns(void);
@@ -211,26 +214,20 @@ follow(const struct config *config, json_t **snapshot)
 static bool
 look(struct view *view, json_t **snapshot, enum exit_status *status)
 {
-	json_t	   *answer = NULL;
 	char	   *error = NULL;
-	enum control_outcome outcome =
-		control_ask(view->config, json_pack("{s:s}", "command", "status"),
-					&answer, &error);
+	enum control_outcome outcome = ask_again(view->config, snapshot, &error);
 
 	heed_signal(view);
 	if (outcome == CONTROL_ANSWERED)
 	{
 		view->gone_at = 0;
-		json_decref(*snapshot);
-		*snapshot = json_incref(json_object_get(answer, "snapshot"));
-		json_decref(answer);
 		return true;
 	}
 	if (view->gone_at == 0)
 	{
 		view->gone_at = clock_ms();
 		end_line(view);
-		log_warning("%s: the snapshot goes on when it does", error);
+		log_warning("%s: the snapshot goes on when one does", error);
 	}
 	if (clock_ms() - view->gone_at < GONE_MS)
 	{
@@ -239,6 +236,32 @@ look(struct view *view, json_t **snapshot, enum exit_status *status)
 	}
 	*status = fail(outcome, error);
 	return false;
+}
+
+/* One that has just begun knows of none before it has read its state record. */
+static enum control_outcome
+ask_again(const struct config *config, json_t **snapshot, char **error)
+{
+	json_t	   *answer = NULL;
+	enum control_outcome outcome =
+		control_ask(config, json_pack("{s:s}", "command", "status"), &answer,
+					error);
+	json_t	   *found = json_object_get(answer, "snapshot");
+	const char *state = snapshot_text_state(found);
+
+	if (outcome == CONTROL_ANSWERED &&
+		(*state == '\0' || strcmp(state, "none") == 0))
+	{
+		*error = mem_strdup("no shipper knows of the snapshot");
+		outcome = CONTROL_BROKEN;
+	}
+	else if (outcome == CONTROL_ANSWERED)
+	{
+		json_decref(*snapshot);
+		*snapshot = json_incref(found);
+	}
+	json_decref(answer);
+	return outcome;
 }
 
 static bool

@@ -6,8 +6,10 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use IO::Socket::UNIX;
 use IPC::Run ();
 use JSON::PP ();
+use POSIX ();
 use Wal2Kafka::Test;
 use Wal2Kafka::Cluster;
 use Wal2Kafka::Extension;
@@ -162,7 +164,7 @@ wait_until('some of it is done', sub { my $s = status(); return $s->{state} eq '
 $shipper->kill9;
 wait_until('the command says so', sub {
 	$follower->{run}->pump_nb;
-	return ${ $follower->{err} } =~ /no shipper takes commands.*: the snapshot goes on when it does/; });
+	return ${ $follower->{err} } =~ /no shipper takes commands.*: the snapshot goes on when one does/; });
 start();
 is(finish($follower), 0, 'when the next one has done it, so has the command');
 like(${ $follower->{out} }, qr/^  public\.big: done, $rows rows$/m, 'all rows');
@@ -194,6 +196,50 @@ is($lines, 1, 'one in ten seconds');
 is(JSON::PP::decode_json(${ $follower->{out} })->{rows}, $rows, 'its end is JSON');
 
 is($shipper->stop, 0, 'stopped');
+
+# --- one that begins answers before it knows of the snapshot; or is no shipper ---
+sub pretend
+{
+	my (@answers) = @_;
+	my $path = $shipper->{options}{control};
+	unlink $path;
+	my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 5) or die "listen: $!";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		for my $answer (@answers)
+		{
+			my $client = $listener->accept;
+			readline $client;
+			print $client $answer;
+			close $client;
+		}
+		POSIX::_exit(0);
+	}
+	close $listener;
+	my ($code, $said) = $shipper->command('snapshot', 'big');
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	unlink $path;
+	return ($code, $said);
+}
+
+sub knows { return qq({"ok":true,"snapshot":{"state":"$_[0]","rows":7}}\n); }
+($status, $output) = pretend(knows('running'), knows('none'), "{}\n", '', knows('running'), knows('done'));
+is($status, 0, 'one that begins is waited for');
+like($output, qr/no shipper knows of the snapshot: the snapshot goes on when one does.*done: 7 rows/s, 'and that is said');
+unlike($output, qr/goes on.*goes on/s, 'once');
+($status, $output) = pretend(knows('running'), knows('cancelled'));
+is($status, 3, 'cancelled by somebody');
+for my $answer ('', "\n", "[]\n", "{}\n", qq({"ok":1}\n), qq({"ok":true}), "\0" x 100_000)
+{
+	($status, $output) = pretend($answer);
+	is($status, 2, 'an answer that is none');
+	like($output, qr/gives no answer\n.*hint /, 'is said to be none');
+}
+($status, $output) = pretend(qq({"ok":false,"error":"not \\u001b now","hint":"Later."}\n));
+is($status, 1, 'refused');
+like($output, qr/error +not \\x1b now\n.*hint +Later\.\n/, 'with its words, which forge nothing');
 
 # --- with a new slot ---
 my $known = sql('SELECT count(*) FROM small') + $rows + 2;
