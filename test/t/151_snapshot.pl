@@ -34,6 +34,7 @@ sub begin
 	my $run = Wal2Kafka::SnapshotRun->new(
 		load => $load,
 		slot => $name,
+		broker => { 'reconnect.backoff.max.ms' => 500 },
 		options => $o{options});
 
 	$load->publish;

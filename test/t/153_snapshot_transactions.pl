@@ -17,22 +17,25 @@ plan skip_all => "needs a real broker: $why" if $why;
 
 my $kafka = Wal2Kafka::Kafka->new;
 my $node = new_extension_server('source', conf => "autovacuum = off\n");
-my @tables = qw(seen rewritten waits large late);
+my @tables = qw(seen rewritten waits large locked moves late);
 my $rows = 1000;
 
 $node->safe_psql('postgres', 'CREATE EXTENSION wal2kafka');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
+# The copy knows rows by their identity.
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 for my $table (@tables)
 {
 	my $definition = "CREATE TABLE $table (id int, v int, w int NOT NULL, PRIMARY KEY";
-	$node->safe_psql('copy', "$definition (id))");
-	my $many = $table eq 'waits' ? 5 * $rows : $rows;
+	my $identity = $table eq 'moves' ? 'w' : 'id';
+	$node->safe_psql('copy', "$definition ($identity))");
+	my $many = $rows * ($table =~ /waits|rewritten/ ? 5 : 1);
 	sql("$definition (id)); INSERT INTO $table SELECT g, 0, -g FROM generate_series(1, $many) g");
 	$kafka->create_topic("public.$table", 1);
 }
+sql('CREATE UNIQUE INDEX by_w ON moves (w); ALTER TABLE moves REPLICA IDENTITY USING INDEX by_w');
 sql('CREATE PUBLICATION p FOR TABLE ' . join ', ', grep { $_ ne 'late' } @tables);
 my $run = Wal2Kafka::SnapshotRun->new(
 	kafka => $kafka,
@@ -143,13 +146,33 @@ unlike(told('waits'), qr/c+.*o/, 'nothing is copied as it was before');
 is_equal('sent before it was seen', 'waits');
 
 # --- a rewrite that is under way: whoever looked before it would see nothing ---
+begin('rewritten');
+$run->insist('pause');
 $writer = session('ALTER TABLE rewritten ALTER v TYPE bigint; UPDATE rewritten SET v = 2 WHERE id = 7');
-$run->want('rewritten');
-let_it_try();
+$run->insist('resume');
+$run->wait_for('the snapshot waits for the table', sub {
+	sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rewritten'::regclass") });
 finish($writer);
 $run->wait_done;
-is(told('rewritten') =~ tr/on//, $rows, 'a rewrite: every row is there');
+is(told('rewritten') =~ tr/on//, 5 * $rows, 'a rewrite: every row is there');
 is_equal('a rewrite', 'rewritten');
+
+# --- somebody wants the table alone, all the time ---
+spit(launch_dir() . '/lock.sql', "BEGIN;\nLOCK TABLE locked IN ACCESS EXCLUSIVE MODE;\nCOMMIT;\n");
+my $locker = spawn(launch_dir() . '/lock.log', 'pgbench', '-n', '-c', 2, '-T', 3600,
+	'-f', launch_dir() . '/lock.sql', '-h', $node->host, '-p', $node->port, 'postgres');
+$run->want('locked');
+$run->wait_done;
+pass('between locks');
+kill 'TERM', $locker;
+reap($locker);
+is_equal('locked', 'locked');
+
+# --- rows move in the primary key, which is not their identity ---
+begin('moves');
+sql('UPDATE moves SET id = -id WHERE id > 500 OR id < 50');
+$run->wait_done;
+is_equal('moves', 'moves');
 
 # --- published while somebody writes to it ---
 $writer = session('UPDATE late SET v = 3 WHERE id % 3 = 0; INSERT INTO late VALUES (-1, 3, 0)');

@@ -151,6 +151,18 @@ EOF
 			eval { $run->load->source("VACUUM FULL $table"); };
 		}
 	],
+	'a table locked' => [
+		1,
+		sub {
+			my ($run, undef, $draw) = @_;
+			my $table = ($run->load->tables)[ $draw % 5 ];
+			my $seconds = $draw % 1500 / 1000;
+			eval {
+				$run->load->source("BEGIN; LOCK $table IN ACCESS EXCLUSIVE MODE;
+					SELECT pg_sleep($seconds); COMMIT");
+			};
+		}
+	],
 	'nothing' => [ 2, sub { } ]);
 
 sub new
