@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "log.h"
 #include "mem.h"
 
 #define ANSWER_MAX		(64 * 1024 * 1024)	/* bytes */
@@ -35,6 +36,7 @@ static void put_request(struct talk *talk, const json_t *request);
 static bool get_line(struct talk *talk);
 static bool wait_for(const struct talk *talk, short events);
 static json_t *parse(const struct talk *talk);
+static const char *remedy(enum control_outcome outcome);
 
 enum control_outcome
 control_ask(const struct config *config, json_t *request, json_t **answer,
@@ -162,8 +164,18 @@ parse(const struct talk *talk)
 	return NULL;
 }
 
-const char *
-control_remedy(enum control_outcome outcome)
+enum exit_status
+control_fail(enum control_outcome outcome, char *error)
+{
+	log_error("%s", error);
+	log_hint("%s", remedy(outcome));
+	free(error);
+	return outcome == CONTROL_OFF || outcome == CONTROL_FORBIDDEN ?
+		EXIT_USAGE : EXIT_RESTART;
+}
+
+static const char *
+remedy(enum control_outcome outcome)
 {
 	switch (outcome)
 	{

@@ -30,8 +30,9 @@ extern enum control_outcome control_ask(const struct config *config,
 										json_t *request, json_t **answer,
 										char **error);
 
-/* What to do about an outcome, for log_hint(). */
-extern const char *control_remedy(enum control_outcome outcome);
+/* Logs why there is no answer, and frees that text; returns how to leave. */
+extern enum exit_status control_fail(enum control_outcome outcome,
+									 char *error);
 
 /* Whether an answer says yes; if not, *error and *hint (or NULL) are its. */
 extern bool control_agreed(const json_t *answer, const char **error,

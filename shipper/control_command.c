@@ -11,6 +11,8 @@
 #include "control_link.h"
 #include "mem.h"
 
+static void add_changes(json_t *answer, const struct snapshot_plan *plan,
+						const struct keeper *keeper);
 static char *another_slot(const json_t *request, const char *slot,
 						  char **hint);
 static char *obey(const json_t *request, struct snapshot *snapshot,
@@ -20,7 +22,7 @@ static char *want(const json_t *tables, struct snapshot *snapshot,
 
 json_t *
 control_command(const json_t *request, const char *slot,
-				struct snapshot *snapshot)
+				struct snapshot *snapshot, const struct keeper *keeper)
 {
 	char	   *hint = NULL;
 	char	   *error = another_slot(request, slot, &hint);
@@ -31,13 +33,29 @@ control_command(const json_t *request, const char *slot,
 	if (error != NULL)
 		answer = control_error(error, hint);
 	else
+	{
 		answer = json_pack("{s:b,s:s,s:i,s:s,s:o}", "ok", 1, "slot", slot,
 						   "pid", (int) getpid(), "program",
 						   WAL2KAFKA_VERSION, "snapshot",
 						   snapshot_status(snapshot));
+		add_changes(answer, snapshot_plan(snapshot), keeper);
+	}
 	free(error);
 	free(hint);
 	return answer;
+}
+
+static void
+add_changes(json_t *answer, const struct snapshot_plan *plan,
+			const struct keeper *keeper)
+{
+	uint64_t	recorded;
+
+	json_object_set_new(answer, "change",
+						json_integer((json_int_t) plan->version));
+	if (keeper_plan(keeper, &recorded))
+		json_object_set_new(answer, "recorded",
+							json_integer((json_int_t) recorded));
 }
 
 /* Two shippers with one path are easily made, by a copied config. */

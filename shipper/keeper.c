@@ -108,6 +108,13 @@ keeper_bound(const struct keeper *keeper, lsn_t confirmable)
 		keeper->stored.confirmed;
 }
 
+bool
+keeper_plan(const struct keeper *keeper, uint64_t *version)
+{
+	*version = keeper->stored_plan;
+	return keeper->store != NULL && !keeper->transactional;
+}
+
 int64_t
 keeper_delay(const struct keeper *keeper)
 {

@@ -83,6 +83,12 @@ extern enum keeper_answer keeper_serve(struct keeper *keeper,
 /* How far of "confirmable" the slot may be confirmed now. */
 extern lsn_t keeper_bound(const struct keeper *keeper, lsn_t confirmable);
 
+/*
+ * The version of the snapshot's plan that is on record.  False: there is no
+ * record, or each transaction of records has one.
+ */
+extern bool keeper_plan(const struct keeper *keeper, uint64_t *version);
+
 /* For how many ms it has been in the way of a confirmation. */
 extern int64_t keeper_delay(const struct keeper *keeper);
 

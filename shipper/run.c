@@ -149,7 +149,8 @@ answer(void *context, const json_t *request)
 {
 	struct run *run = context;
 
-	return control_command(request, run->config->slot, run->snapshot);
+	return control_command(request, run->config->slot, run->snapshot,
+						   run->keeper);
 }
 
 static int

@@ -2,81 +2,56 @@
  * snapshot_command.c
  *		"wal2kafka snapshot": asks the running shipper to copy tables.
  *
- * All the work is done there; this may come and go.  It shows how far the
- * snapshot is, on a terminal by a line that is written over and over, else by
- * a line of the log now and then.
+ * All the work is done there; this may come and go.
  */
 #include "snapshot_command.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "control_client.h"
 #include "log.h"
-#include "mem.h"
 #include "names.h"
+#include "snapshot_follow.h"
 #include "snapshot_text.h"
 
-#define FIRST_LOOK_MS	100
-#define LOOK_MS			1000
-#define LOG_MS			10000
-#define GONE_MS			60000	/* that a shipper may take to come back */
+#define RECORD_MS		10000
+#define RECORD_LOOK_MS	20
 
-struct view
-{
-	const struct config *config;	/* borrowed */
-	bool		terminal;
-	bool		drawn;			/* the cursor stands behind a bar */
-	int64_t		log_at;			/* ms */
-	int64_t		gone_at;		/* ms; since when nobody answers; 0: not so */
-};
-
-static enum exit_status fail(enum control_outcome outcome, char *error);
+static const json_t *in(const json_t *answer);
 static enum exit_status ask(const struct config *config, json_t *request,
-							json_t **snapshot);
+							json_t **answer);
 static bool are_tables(const struct snapshot_request *wish);
 static json_t *make_request(const struct snapshot_request *wish);
 static void show(const struct snapshot_request *wish, const json_t *snapshot);
-static enum exit_status follow(const struct config *config, json_t **snapshot);
-static bool look(struct view *view, json_t **snapshot,
-				 enum exit_status *status);
-static enum control_outcome ask_again(const struct config *config,
-									  json_t **snapshot, char **error);
-static bool is_over(const json_t *snapshot);
-static void draw(struct view *view, const json_t *snapshot);
-static int	columns(void);
-static void end_line(struct view *view);
-static void heed_signal(struct view *view);
+static enum exit_status await_record(const struct config *config,
+									 json_t **answer);
+static json_int_t number(const json_t *answer, const char *key);
 static enum exit_status judge(const json_t *snapshot);
-
-static volatile sig_atomic_t caught = 0;
 
 enum exit_status
 snapshot_command(const struct config *config,
 				 const struct snapshot_request *wish)
 {
-	json_t	   *snapshot = NULL;
+	json_t	   *answer = NULL;
 	enum exit_status status = EXIT_USAGE;
 
 	if (are_tables(wish))
-		status = ask(config, make_request(wish), &snapshot);
-	if (status != EXIT_ASKED)
-		return status;
-	if (wish->wait)
-		status = follow(config, &snapshot);
+		status = ask(config, make_request(wish), &answer);
+	if (status == EXIT_ASKED)
+		status = await_record(config, &answer);
+	if (status == EXIT_ASKED && wish->wait)
+		status = snapshot_follow(config, &answer);
 	if (status == EXIT_ASKED)
 	{
-		show(wish, snapshot);
+		show(wish, in(answer));
 		if (wish->wait)
-			status = judge(snapshot);
+			status = judge(in(answer));
 	}
-	json_decref(snapshot);
+	json_decref(answer);
 	return status;
 }
 
@@ -117,42 +92,36 @@ make_request(const struct snapshot_request *wish)
 	return request;
 }
 
-/* *snapshot is replaced when it is answered. */
-static enum exit_status
-ask(const struct config *config, json_t *request, json_t **snapshot)
+static const json_t *
+in(const json_t *answer)
 {
-	json_t	   *answer;
+	return json_object_get(answer, "snapshot");
+}
+
+/* *answer is replaced when there is one. */
+static enum exit_status
+ask(const struct config *config, json_t *request, json_t **answer)
+{
+	json_t	   *said;
 	char	   *reason = NULL;
 	const char *error;
 	const char *hint;
-	enum control_outcome outcome = control_ask(config, request, &answer,
+	enum control_outcome outcome = control_ask(config, request, &said,
 											   &reason);
 
 	if (outcome != CONTROL_ANSWERED)
-		return fail(outcome, reason);
-	if (!control_agreed(answer, &error, &hint))
+		return control_fail(outcome, reason);
+	if (!control_agreed(said, &error, &hint))
 	{
 		log_error("%s", error);
 		if (hint != NULL)
 			log_hint("%s", hint);
-		json_decref(answer);
+		json_decref(said);
 		return EXIT_USAGE;
 	}
-	json_decref(*snapshot);
-	*snapshot = json_incref(json_object_get(answer, "snapshot"));
-	json_decref(answer);
+	json_decref(*answer);
+	*answer = said;
 	return EXIT_ASKED;
-}
-
-/* Takes over the text. */
-static enum exit_status
-fail(enum control_outcome outcome, char *error)
-{
-	log_error("%s", error);
-	log_hint("%s", control_remedy(outcome));
-	free(error);
-	return outcome == CONTROL_OFF || outcome == CONTROL_FORBIDDEN ?
-		EXIT_USAGE : EXIT_RESTART;
 }
 
 static void
@@ -172,158 +141,44 @@ show(const struct snapshot_request *wish, const json_t *snapshot)
 	free(line);
 }
 
-/* --- to its end ------------------------------------------------------- */
-
-static void
-catch(int signal)
-{
-	caught = signal;
-}
-
-static enum exit_status
-follow(const struct config *config, json_t **snapshot)
-{
-	struct view view = {
-		.config = config,
-		.terminal = isatty(STDERR_FILENO),
-		.log_at = clock_ms() + LOG_MS,
-	};
-	struct sigaction action = {.sa_handler = catch};
-	enum exit_status status = EXIT_ASKED;
-	int			pause = FIRST_LOOK_MS;
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	while (!is_over(*snapshot))
-	{
-		draw(&view, *snapshot);
-		poll(NULL, 0, pause);
-		pause = 2 * pause < LOOK_MS ? 2 * pause : LOOK_MS;
-		heed_signal(&view);
-		if (!look(&view, snapshot, &status))
-			break;
-	}
-	end_line(&view);
-	return status;
-}
-
 /*
- * False: there is no more to be seen.  The shipper may be started again
- * meanwhile, and then goes on with the snapshot.
+ * A shipper that is killed before it wrote down what was asked for forgets it.
+ * It writes at once, or within a second.
  */
-static bool
-look(struct view *view, json_t **snapshot, enum exit_status *status)
+static enum exit_status
+await_record(const struct config *config, json_t **answer)
 {
-	char	   *error = NULL;
-	enum control_outcome outcome = ask_again(view->config, snapshot, &error);
+	json_int_t	change = number(*answer, "change");
+	json_int_t	process = number(*answer, "pid");
+	int64_t		until = clock_ms() + RECORD_MS;
+	enum exit_status status = EXIT_ASKED;
 
-	heed_signal(view);
-	if (outcome == CONTROL_ANSWERED)
+	while (status == EXIT_ASKED && number(*answer, "pid") == process &&
+		   json_object_get(*answer, "recorded") != NULL &&
+		   number(*answer, "recorded") < change)
 	{
-		view->gone_at = 0;
-		return true;
+		if (clock_ms() >= until)
+		{
+			log_warning("this is not on record yet: a shipper that is started "
+						"anew would not know of it");
+			log_hint("The log of \"wal2kafka run\" says why the state record "
+					 "cannot be written.");
+			return EXIT_ASKED;
+		}
+		poll(NULL, 0, RECORD_LOOK_MS);
+		status = ask(config, json_pack("{s:s}", "command", "status"), answer);
 	}
-	if (view->gone_at == 0)
-	{
-		view->gone_at = clock_ms();
-		end_line(view);
-		log_warning("%s: the snapshot goes on when one does", error);
-	}
-	if (clock_ms() - view->gone_at < GONE_MS)
-	{
-		free(error);
-		return true;
-	}
-	*status = fail(outcome, error);
-	return false;
+	if (status != EXIT_ASKED || number(*answer, "pid") == process)
+		return status;
+	log_error("the shipper was started anew before this was on record");
+	log_hint("Ask again.");
+	return EXIT_RESTART;
 }
 
-/* One that has just begun knows of none before it has read its state record. */
-static enum control_outcome
-ask_again(const struct config *config, json_t **snapshot, char **error)
+static json_int_t
+number(const json_t *answer, const char *key)
 {
-	json_t	   *answer = NULL;
-	enum control_outcome outcome =
-		control_ask(config, json_pack("{s:s}", "command", "status"), &answer,
-					error);
-	json_t	   *found = json_object_get(answer, "snapshot");
-	const char *state = snapshot_text_state(found);
-
-	if (outcome == CONTROL_ANSWERED &&
-		(*state == '\0' || strcmp(state, "none") == 0))
-	{
-		*error = mem_strdup("no shipper knows of the snapshot");
-		outcome = CONTROL_BROKEN;
-	}
-	else if (outcome == CONTROL_ANSWERED)
-	{
-		json_decref(*snapshot);
-		*snapshot = json_incref(found);
-	}
-	json_decref(answer);
-	return outcome;
-}
-
-static bool
-is_over(const json_t *snapshot)
-{
-	const char *state = snapshot_text_state(snapshot);
-
-	return strcmp(state, "running") != 0 && strcmp(state, "paused") != 0;
-}
-
-static void
-draw(struct view *view, const json_t *snapshot)
-{
-	if (view->gone_at != 0)
-		return;
-	if (view->terminal)
-	{
-		char	   *bar = snapshot_text_bar(snapshot, columns());
-
-		fprintf(stderr, "\r%s\033[K", bar);
-		fflush(stderr);
-		view->drawn = true;
-		free(bar);
-	}
-	else if (clock_ms() >= view->log_at)
-	{
-		char	   *line = snapshot_text_line(snapshot);
-
-		log_info("snapshot %s", line);
-		view->log_at = clock_ms() + LOG_MS;
-		free(line);
-	}
-}
-
-static int
-columns(void)
-{
-	struct winsize size;
-
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ?
-		size.ws_col : 80;
-}
-
-static void
-end_line(struct view *view)
-{
-	if (view->drawn)
-		fputc('\n', stderr);
-	view->drawn = false;
-}
-
-/* Ends as the signal would have it, so that a script stops too. */
-static void
-heed_signal(struct view *view)
-{
-	if (caught == 0)
-		return;
-	end_line(view);
-	log_info("the snapshot goes on without this command: \"wal2kafka snapshot "
-			 "--status\" shows it, --cancel ends it");
-	signal(caught, SIG_DFL);
-	raise(caught);
+	return json_integer_value(json_object_get(answer, key));
 }
 
 static enum exit_status

@@ -164,11 +164,32 @@ wait_until('some of it is done', sub { my $s = status(); return $s->{state} eq '
 $shipper->kill9;
 wait_until('the command says so', sub {
 	$follower->{run}->pump_nb;
-	return ${ $follower->{err} } =~ /no shipper takes commands.*: the snapshot goes on when one does/; });
+	return ${ $follower->{err} } =~ /: the snapshot goes on when one does/; });
 start();
 is(finish($follower), 0, 'when the next one has done it, so has the command');
 like(${ $follower->{out} }, qr/^  public\.big: done, $rows rows$/m, 'all rows');
 is((sent('public.big'))[1], $rows, 'they are there');
+
+# --- killed as soon as it has said yes: what was asked for is on record ---
+is(($shipper->command('snapshot', '--no-wait', 'small'))[0], 0, 'taken over');
+$shipper->kill9;
+start();
+wait_until('the next one does it', sub { return status()->{state} eq 'done'; });
+is_deeply([ map { $_->{name} } @{ status()->{tables} } ], ['public.small'], 'that and nothing else');
+is($shipper->stop, 0, 'stopped');
+start(snapshot_rate => 1000);
+is(($shipper->command('snapshot', '--no-wait', 'big'))[0], 0, 'taken over');
+wait_until('some of it is done', sub { return status()->{rows} > 0; });
+is(($shipper->command('snapshot', '--pause'))[0], 0, 'paused');
+$shipper->kill9;
+start();
+wait_until('the next one knows of it', sub { return status()->{state} ne 'none'; });
+is(status()->{state}, 'paused', 'it is still paused');
+is(($shipper->command('snapshot', '--cancel'))[0], 0, 'cancelled');
+$shipper->kill9;
+start();
+wait_until('the next one knows of it', sub { return status()->{state} ne 'none'; });
+is(status()->{state}, 'cancelled', 'it is still cancelled');
 
 # --- on a terminal ---
 is($shipper->stop, 0, 'stopped');
@@ -231,6 +252,12 @@ like($output, qr/no shipper knows of the snapshot: the snapshot goes on when one
 unlike($output, qr/goes on.*goes on/s, 'once');
 ($status, $output) = pretend(knows('running'), knows('cancelled'));
 is($status, 3, 'cancelled by somebody');
+sub asked { return sprintf qq({"ok":true,"pid":%d,"change":2,"recorded":1,"snapshot":{"state":"running"}}\n), @_; }
+($status, $output) = pretend(asked(1), asked(1), asked(2));
+is($status, 2, 'started anew before it was on record');
+like($output, qr/error +the shipper was started anew.*\n.*hint +Ask again/, 'said');
+($status, $output) = pretend(asked(1), asked(1), '');
+is($status, 2, 'gone before it was on record');
 for my $answer ('', "\n", "[]\n", "{}\n", qq({"ok":1}\n), qq({"ok":true}), "\0" x 100_000)
 {
 	($status, $output) = pretend($answer);
