@@ -5,6 +5,7 @@ package Wal2Kafka::SnapshotChaos;
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5_hex);
 use Test::More;
 use Time::HiRes qw(time);
 use Wal2Kafka::Cluster;
@@ -197,7 +198,8 @@ sub draw
 	my ($self, $number) = @_;
 	my @names = map { ($_) x $events{$_}[0] } sort keys %events;
 
-	srand($self->{seed} * 1000 + $number);
+	# seeds side by side begin with numbers side by side
+	srand(hex substr(md5_hex("$self->{seed} $number"), 0, 8));
 	my %plan = (
 		partitions => pick(1, 1, 3, 6),
 		rows => pick(5_000, 10_000, 20_000),

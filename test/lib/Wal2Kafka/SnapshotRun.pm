@@ -194,15 +194,15 @@ sub crash_broker
 
 # --- the judgement ---
 
-# Writing has ended: what is wrong, or ''.  "options" are more of the checker's.
+# Writing has ended: what is wrong, or ''.  "options" are more of the consumer's.
 sub judge
 {
 	my ($self, @options) = @_;
 	my $load = $self->{load};
 
 	$self->wait_confirmed;
-	my $applied = $load->consume;
-	my $checked = $load->check(@options);
+	my $applied = $load->consume(@options);
+	my $checked = $load->check;
 	my $different = $load->differences;
 
 	@{$self}{qw(applied checked)} = ($applied, $checked);
