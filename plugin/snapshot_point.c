@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -77,6 +78,26 @@ unseen_of(Snapshot snapshot)
 	return array_of_xids(list.xids, list.count);
 }
 
+/*
+ * The log's end, once it is on disk.  A row that is seen may be of a transaction
+ * that did not wait for that (synchronous_commit = off), and a crash must not
+ * take back what Kafka has got.  At the border of a page the end lies behind
+ * the next page's header, which is not there yet.
+ */
+static XLogRecPtr
+flushed_end(void)
+{
+	XLogRecPtr	end = GetXLogInsertRecPtr();
+
+	if (XLogSegmentOffset(end, wal_segment_size) == SizeOfXLogLongPHD)
+		XLogFlush(end - SizeOfXLogLongPHD);
+	else if (end % XLOG_BLCKSZ == SizeOfXLogShortPHD)
+		XLogFlush(end - SizeOfXLogShortPHD);
+	else
+		XLogFlush(end);
+	return end;
+}
+
 /* snapshot_point(): of the active snapshot */
 Datum
 wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
@@ -98,7 +119,7 @@ wal2kafka_snapshot_point(PG_FUNCTION_ARGS)
 	values[1] = TransactionIdGetDatum(snapshot->xmax);
 	values[2] = PointerGetDatum(array_of_xids(snapshot->xip, snapshot->xcnt));
 	values[3] = PointerGetDatum(unseen_of(snapshot));
-	values[4] = LSNGetDatum(GetXLogInsertRecPtr());
+	values[4] = LSNGetDatum(flushed_end());
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
 }

@@ -283,6 +283,11 @@ SELECT p.xmin::text = pg_snapshot_xmin(s)::text AND p.xmax::text = pg_snapshot_x
 FROM wal2kafka.snapshot_point() p, pg_current_snapshot() s;
 COMMIT;
 
+-- what it sees is on disk; the end may lie behind a page's header
+SET synchronous_commit = off;
+SELECT pg_logical_emit_message(true, 'of nobody', repeat('x', 100000)) IS NULL AS failed;
+SELECT lsn - pg_current_wal_flush_lsn() <= 40 AS on_disk FROM wal2kafka.snapshot_point();
+RESET synchronous_commit;
 SELECT pg_drop_replication_slot('snap');
 SET client_min_messages = warning;
 DROP SCHEMA snap CASCADE;
