@@ -275,6 +275,8 @@ sub _begin
 		broker => {
 			'socket.timeout.ms' => 5000,
 			'reconnect.backoff.max.ms' => 1000,
+			# of a broker that was frozen it remembers partitions without leader
+			'topic.metadata.refresh.interval.ms' => 2000,
 		},
 		options => $plan{options});
 
