@@ -204,6 +204,7 @@ sub draw
 		partitions => pick(1, 1, 3, 6),
 		rows => pick(5_000, 10_000, 20_000),
 		rate => pick(0, 0, 500, 2000),
+		forgetful => pick(0, 1),
 		again => rand() < 0.2,
 		options => {
 			snapshot_chunk_rows => pick(100, 200, 500, 1000, 3000),
@@ -253,6 +254,7 @@ sub told
 	  . "; $plan{partitions} partitions, 5 x $plan{rows} rows,"
 	  . " chunks of $o->{snapshot_chunk_rows} by $o->{snapshot_connections}"
 	  . ($o->{snapshot_rate} ? ", $o->{snapshot_rate}/s" : '')
+	  . ($plan{forgetful} ? ', forgetful' : '')
 	  . ($plan{rate} ? ", $plan{rate} transactions/s" : '');
 }
 
@@ -266,6 +268,7 @@ sub _begin
 		copy => "copy_$number",
 		prefix => "r$number",
 		partitions => $plan{partitions},
+		forgetful => $plan{forgetful},
 		rows => $plan{rows});
 	my $run = Wal2Kafka::SnapshotRun->new(
 		load => $load,

@@ -60,7 +60,8 @@ EOF
 
 # node, kafka, rows (of each table); database, copy, prefix (of the topics), for
 # several in one server; partitions (of a topic); early => 1 if it writes before
-# there is a slot.  The server is one of Wal2Kafka::Extension.
+# there is a slot; forgetful => 1 if its commits wait for no disk.  The server is
+# one of Wal2Kafka::Extension.
 sub new
 {
 	my ($class, %o) = @_;
@@ -360,6 +361,8 @@ sub _start_writer
 		'-c', 3, @rate,
 		map { ('-f', "$dir/$_") } 'short.sql@60', 'single.sql@20', 'large.sql@1'
 	  );
+	# a server that crashes forgets what it showed
+	local $ENV{PGOPTIONS} = '-c synchronous_commit=off' if $self->{forgetful};
 	my $pid = spawn("$dir/pgbench.log", 'pgbench', '-n', '-T', 3600,
 		@how, '-M', 'prepared', '--random-seed=' . ($seed * 100 + $self->{runs}++),
 		'-h', $node->host, '-p', $node->port, $self->{database});
