@@ -95,6 +95,7 @@ load_table(struct snapshot_plan *plan, const json_t *entry)
 {
 	const char *name = json_string_value(json_object_get(entry, "name"));
 	const char *state = json_string_value(json_object_get(entry, "state"));
+	const char *what = json_string_value(json_object_get(entry, "table"));
 	const char *error = json_string_value(json_object_get(entry, "error"));
 	json_t	   *after = json_object_get(entry, "after");
 	struct snapshot_table *table;
@@ -116,6 +117,7 @@ load_table(struct snapshot_plan *plan, const json_t *entry)
 		table->after = json_incref(after);
 		table->sent_after = json_incref(after);
 		table->key = json_incref(json_object_get(entry, "key"));
+		table->what = mem_strdup(what != NULL ? what : "");
 	}
 }
 
@@ -185,6 +187,7 @@ table_record(const struct snapshot_table *table,
 						  state == SNAPSHOT_WAITING))
 	{
 		json_object_set(entry, "key", table->key);
+		json_object_set_new(entry, "table", json_string(table->what));
 		json_object_set(entry, "after", after);
 	}
 	return entry;
@@ -367,6 +370,7 @@ free_table(struct snapshot_table *table)
 {
 	free(table->name);
 	free(table->error);
+	free(table->what);
 	json_decref(table->key);
 	json_decref(table->operators);
 	json_decref(table->after);

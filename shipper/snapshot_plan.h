@@ -41,6 +41,8 @@ struct snapshot_table
 	bool		known;			/* it was */
 	json_t	   *key;			/* names of the columns that order it */
 	json_t	   *operators;		/* schemas of what compares them */
+	char	   *what;			/* which table it is, how its key is ordered:
+								 * if that changes, it begins anew */
 	int64_t		estimate;		/* rows; -1: not known */
 	int64_t		width;			/* bytes of a row on the average */
 

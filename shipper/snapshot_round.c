@@ -22,7 +22,6 @@
 #define BEGIN	"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 
 static struct snapshot_table *next_table(struct snapshot *snapshot);
-static char *lock_old(const char *table);
 static bool has_key(const struct snapshot *snapshot);
 static int64_t chunk_rows(const struct snapshot *snapshot,
 						  const struct snapshot_table *table);
@@ -42,33 +41,13 @@ snapshot_round_begin(struct snapshot *snapshot)
 		.after = json_incref(table->sent_after),
 		.chunk_rows = chunk_rows(snapshot, table),
 	};
-	if (snapshot->initial)
-		lock = lock_old(table->name);
-	else
-		lock = mem_format(BEGIN " LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
-						  table->name);
+	lock = mem_format("%s LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
+					  snapshot->initial ? "" : BEGIN, table->name);
 	/* all of them, or an ALTER TABLE that waits for one would stop the next */
 	for (int i = 0; i < snapshot->reader_count; i++)
 		reader_ask(snapshot->readers[i], lock);
 	free(lock);
 	return true;
-}
-
-/*
- * The snapshot is older than the lock: also asks whether the table was
- * rewritten, or emptied, in between.
- */
-static char *
-lock_old(const char *table)
-{
-	char	   *name = sqltext_literal(table);
-	char	   *sql = mem_format("LOCK TABLE ONLY %s IN ACCESS SHARE MODE;"
-								 " SELECT relfilenode ="
-								 " pg_relation_filenode(oid) FROM pg_class"
-								 " WHERE oid = %s::regclass", table, name);
-
-	free(name);
-	return sql;
 }
 
 void

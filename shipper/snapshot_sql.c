@@ -11,6 +11,33 @@
 #include "names.h"
 #include "sqltext.h"
 
+/*
+ * The key of table "c" is what names a row in the stream: a row that moves past
+ * the chunks that were read then comes as a Delete and an Insert.
+ */
+#define KEY_OF_C \
+	" LEFT JOIN LATERAL (" \
+	"  SELECT json_agg(a.attname ORDER BY k.step) AS names," \
+	"  json_agg(s.nspname ORDER BY k.step) AS schemas," \
+	"  json_agg(a.atttypid || ' ' || a.attcollation ORDER BY k.step) AS types" \
+	"  FROM pg_index x, unnest(x.indkey::int2[], x.indclass::oid[])" \
+	"   WITH ORDINALITY AS k(attnum, class, step)," \
+	"  pg_attribute a, pg_opclass oc, pg_amop ao, pg_operator o," \
+	"  pg_namespace s WHERE x.indexrelid = (" \
+	"   SELECT y.indexrelid FROM pg_index y WHERE y.indrelid = c.oid" \
+	"   AND y.indisvalid AND CASE c.relreplident" \
+	"    WHEN 'i' THEN y.indisreplident ELSE y.indisprimary END)" \
+	"  AND k.step <= x.indnkeyatts" \
+	"  AND a.attrelid = c.oid AND a.attnum = k.attnum AND oc.oid = k.class" \
+	"  AND ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 5" \
+	"  AND ao.amoplefttype = oc.opcintype" \
+	"  AND ao.amoprighttype = oc.opcintype" \
+	"  AND o.oid = ao.amopopr AND s.oid = o.oprnamespace) k ON true"
+
+/* What a table is, as far as chunks that were read depend on it. */
+#define WHAT_C_IS \
+	"concat_ws(' ', c.oid, c.relkind, k.names, k.schemas, k.types)"
+
 static char *asked(const struct snapshot_plan *plan, bool fresh);
 static char *captured(const struct config *config,
 					  const struct snapshot_plan *plan);
@@ -34,10 +61,7 @@ join(char *text, char *more)
 	return joined;
 }
 
-/*
- * A partitioned table stands for its leaves.  Chunks go by what names a row in
- * the stream: a row that moves past them then comes as a Delete and an Insert.
- */
+/* A partitioned table stands for its leaves. */
 char *
 snapshot_sql_tables(const struct config *config,
 					const struct snapshot_plan *plan)
@@ -58,28 +82,13 @@ snapshot_sql_tables(const struct config *config,
 	"  pg_partition_tree(a.oid) t WHERE t.isleaf"
 	") SELECT l.name, CASE WHEN c.oid IS NOT NULL THEN"
 	"  format('%%I.%%I', n.nspname, c.relname) END,"
-	" k.names, k.schemas,"
+	" k.names, k.schemas, c.relkind, " WHAT_C_IS ","
 	" c.reltuples::int8, CASE WHEN c.reltuples > 0 THEN ((c.relpages +"
 	"  coalesce(t.relpages, 0)) * 8192::float8 / c.reltuples)::int8 END"
 	" FROM leaf l LEFT JOIN pg_class c ON c.oid = l.oid"
 	" LEFT JOIN pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_class t ON t.oid = c.reltoastrelid"
-	" LEFT JOIN LATERAL ("
-	"  SELECT json_agg(a.attname ORDER BY k.step) AS names,"
-	"  json_agg(s.nspname ORDER BY k.step) AS schemas"
-	"  FROM pg_index x, unnest(x.indkey::int2[], x.indclass::oid[])"
-	"   WITH ORDINALITY AS k(attnum, class, step),"
-	"  pg_attribute a, pg_opclass oc, pg_amop ao, pg_operator o,"
-	"  pg_namespace s WHERE x.indexrelid = ("
-	"   SELECT y.indexrelid FROM pg_index y WHERE y.indrelid = l.oid"
-	"   AND y.indisvalid AND CASE c.relreplident"
-	"    WHEN 'i' THEN y.indisreplident ELSE y.indisprimary END)"
-	"  AND k.step <= x.indnkeyatts"
-	"  AND a.attrelid = l.oid AND a.attnum = k.attnum AND oc.oid = k.class"
-	"  AND ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 5"
-	"  AND ao.amoplefttype = oc.opcintype"
-	"  AND ao.amoprighttype = oc.opcintype"
-	"  AND o.oid = ao.amopopr AND s.oid = o.oprnamespace) k ON true"
+	KEY_OF_C
 	" ORDER BY 1, 2";
 	char	   *names = asked(plan, false);
 	char	   *all = captured(config, plan);
@@ -192,12 +201,29 @@ snapshot_sql_writers(const struct snapshot_plan *plan, const char *among)
 	return sql;
 }
 
+/* What it is is asked behind the lock, by the name that was locked. */
+char *
+snapshot_sql_look(const char *table, bool initial)
+{
+	char	   *name = sqltext_literal(table);
+	char	   *sql = mem_format(
+		"SELECT " WHAT_C_IS ", %s FROM pg_class c" KEY_OF_C
+		"%s WHERE c.oid = %s::regclass", initial ?
+		"c.relfilenode = pg_relation_filenode(c.oid)" :
+		"p.xmin, p.xmax, p.running, p.unseen, p.lsn, pg_export_snapshot()",
+		initial ? "" : ", wal2kafka.snapshot_point() p", name);
+
+	free(name);
+	return sql;
+}
+
 char *
 snapshot_sql_bounds(const struct snapshot_table *table, const json_t *after,
 					int64_t rows, int chunks)
 {
 	char	   *key = columns(table, "", "");
-	char	   *texts = columns(table, "q.", "::pg_catalog.text");
+	/* a cast could be anybody's function; an output function is not */
+	char	   *texts = columns(table, "pg_catalog.format('%s', q.", ")");
 	char	   *where = range(table, after, NULL);
 	char	   *sql = mem_format("SELECT %s FROM (SELECT %s, row_number() OVER"
 								 " (ORDER BY %s) AS \"row number\""

@@ -18,6 +18,8 @@ enum snapshot_column
 	SNAPSHOT_NAME,				/* schema.table, a leaf of the one asked for */
 	SNAPSHOT_KEY,				/* JSON array of columns, or null */
 	SNAPSHOT_OPERATORS,			/* likewise of schemas, of their operators */
+	SNAPSHOT_KIND,				/* of relation, as in pg_class */
+	SNAPSHOT_WHAT,				/* what it is; see snapshot_plan.h */
 	SNAPSHOT_ESTIMATE,			/* rows; -1: not known */
 	SNAPSHOT_WIDTH,				/* bytes of a row */
 };
@@ -34,6 +36,25 @@ extern char *snapshot_sql_tables(const struct config *config,
  */
 extern char *snapshot_sql_writers(const struct snapshot_plan *plan,
 								  const char *among);
+
+/*
+ * Takes a database snapshot, and asks what the table is that is locked:
+ * columns SNAPSHOT_LOOK_*.  "initial": it was taken before; asks whether the
+ * table is stored where it was then.
+ */
+extern char *snapshot_sql_look(const char *table, bool initial);
+
+enum snapshot_look_column
+{
+	SNAPSHOT_LOOK_WHAT,
+	SNAPSHOT_LOOK_SAME,			/* when initial; else the following */
+	SNAPSHOT_LOOK_XMIN = 1,
+	SNAPSHOT_LOOK_XMAX,
+	SNAPSHOT_LOOK_RUNNING,
+	SNAPSHOT_LOOK_UNSEEN,
+	SNAPSHOT_LOOK_LSN,
+	SNAPSHOT_LOOK_NAME,
+};
 
 /*
  * Keys at which the next chunks of so many rows end, at most "chunks" of them:

@@ -30,7 +30,9 @@ static void ask_writers(struct snapshot *snapshot);
 static void wait_writers(struct snapshot *snapshot);
 static void lock(struct snapshot *snapshot);
 static void look(struct snapshot *snapshot);
+static bool is_same(const struct snapshot *snapshot);
 static void looked(struct snapshot *snapshot);
+static void looked_at(struct snapshot *snapshot);
 static void looked_in_vain(struct snapshot *snapshot);
 static void rollback(struct snapshot *snapshot, enum snapshot_phase phase);
 static bool at_point(struct snapshot *snapshot, struct position sent,
@@ -242,12 +244,50 @@ lock(struct snapshot *snapshot)
 		snapshot_abandon(snapshot, 0);
 }
 
+/* An initial one has its database snapshot already. */
 static void
 locked(struct snapshot *snapshot)
 {
-	if (!snapshot->initial)
+	if (snapshot->initial)
+		look(snapshot);
+	else
 		snapshot->phase = SNAPSHOT_STILL;
-	else if (*answer(snapshot, 0) == 't')
+}
+
+static void
+look(struct snapshot *snapshot)
+{
+	char	   *sql = snapshot_sql_look(snapshot->round.table,
+										snapshot->initial);
+
+	reader_ask(snapshot->readers[0], sql);
+	free(sql);
+	snapshot->phase = SNAPSHOT_LOOK;
+}
+
+/* Whether the table that is locked is the one that was asked about. */
+static bool
+is_same(const struct snapshot *snapshot)
+{
+	const struct snapshot_table *table =
+		snapshot_plan_find(&snapshot->plan, snapshot->round.table);
+
+	return table != NULL && table->what != NULL &&
+		strcmp(answer(snapshot, SNAPSHOT_LOOK_WHAT), table->what) == 0;
+}
+
+static void
+looked(struct snapshot *snapshot)
+{
+	if (!is_same(snapshot))
+	{
+		log_info("snapshot: table %s was changed meanwhile",
+				 snapshot->round.table);
+		snapshot_abandon(snapshot, 0);
+	}
+	else if (!snapshot->initial)
+		looked_at(snapshot);
+	else if (*answer(snapshot, SNAPSHOT_LOOK_SAME) == 't')
 	{
 		snapshot_round_bound(snapshot, NULL);
 		snapshot->phase = SNAPSHOT_GATHER;
@@ -260,14 +300,6 @@ locked(struct snapshot *snapshot)
 	}
 }
 
-static void
-look(struct snapshot *snapshot)
-{
-	reader_ask(snapshot->readers[0], "SELECT xmin, xmax, running, unseen,"
-			   " lsn, pg_export_snapshot() FROM wal2kafka.snapshot_point()");
-	snapshot->phase = SNAPSHOT_LOOK;
-}
-
 /*
  * One that does not see what was sent would bring rows as they were before:
  * behind the change, and for good.  What was sent is known as far as it was
@@ -276,16 +308,17 @@ look(struct snapshot *snapshot)
  * has none before it to tell.
  */
 static void
-looked(struct snapshot *snapshot)
+looked_at(struct snapshot *snapshot)
 {
 	struct sight before = snapshot->sight;
 	bool		usable;
 	char	   *name;
 
-	if (!sight_parse(&snapshot->sight, answer(snapshot, 0),
-					 answer(snapshot, 1), answer(snapshot, 2),
-					 answer(snapshot, 3)) ||
-		!lsn_parse(answer(snapshot, 4), &snapshot->looked_at))
+	if (!sight_parse(&snapshot->sight, answer(snapshot, SNAPSHOT_LOOK_XMIN),
+					 answer(snapshot, SNAPSHOT_LOOK_XMAX),
+					 answer(snapshot, SNAPSHOT_LOOK_RUNNING),
+					 answer(snapshot, SNAPSHOT_LOOK_UNSEEN)) ||
+		!lsn_parse(answer(snapshot, SNAPSHOT_LOOK_LSN), &snapshot->looked_at))
 	{
 		sight_free(&before);
 		snapshot_again(snapshot, "the server tells no database snapshot");
@@ -303,7 +336,7 @@ looked(struct snapshot *snapshot)
 	snapshot->blind_since = 0;
 	snapshot->gather_until = clock_ms() + GATHER_MS;
 	snapshot->phase = SNAPSHOT_GATHER;
-	name = mem_strdup(answer(snapshot, 5));
+	name = mem_strdup(answer(snapshot, SNAPSHOT_LOOK_NAME));
 	snapshot_round_bound(snapshot, name);
 	free(name);
 }

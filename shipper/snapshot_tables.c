@@ -53,12 +53,17 @@ describe(struct snapshot_plan *plan, struct snapshot_table *table,
 {
 	json_t	   *key = parse_names(PQgetvalue(answer, row, SNAPSHOT_KEY));
 
-	if (table->after != NULL && !json_equal(key, table->key))
+	const char *what = PQgetvalue(answer, row, SNAPSHOT_WHAT);
+
+	if (table->after != NULL &&
+		(table->what == NULL || strcmp(what, table->what) != 0))
 	{
-		log_warning("snapshot: table %s has another primary key now: it is "
-					"copied from its beginning", table->name);
+		log_warning("snapshot: table %s is another one now, or has another "
+					"key: it is copied from its beginning", table->name);
 		snapshot_plan_rewind(plan, table);
 	}
+	free(table->what);
+	table->what = mem_strdup(what);
 	json_decref(table->key);
 	json_decref(table->operators);
 	table->key = key;
@@ -67,6 +72,12 @@ describe(struct snapshot_plan *plan, struct snapshot_table *table,
 	table->estimate = atoll(PQgetvalue(answer, row, SNAPSHOT_ESTIMATE));
 	table->width = atoll(PQgetvalue(answer, row, SNAPSHOT_WIDTH));
 	table->known = true;
+	if (*PQgetvalue(answer, row, SNAPSHOT_KIND) == 'r')
+		return;
+	log_error("snapshot: %s is no table", table->name);
+	log_hint("Views, foreign tables and the like have no changes in the "
+			 "stream either.");
+	snapshot_plan_end(plan, table, SNAPSHOT_FAILED, "it is no table");
 }
 
 /* NULL unless it is an array of texts. */

@@ -44,6 +44,8 @@ begin(void)
 	snapshot_plan_add(&plan, "b");
 	snapshot_plan_find(&plan, "a")->key = json_pack("[s]", "id");
 	snapshot_plan_find(&plan, "b")->key = json_pack("[s]", "id");
+	snapshot_plan_find(&plan, "a")->what = strdup("t");
+	snapshot_plan_find(&plan, "b")->what = strdup("t");
 }
 
 static void
@@ -74,7 +76,7 @@ test_record(void)
 			"\"rows\":0},{\"name\":\"b\",\"state\":\"waiting\",\"rows\":0}]}",
 			"what was sent is not told before it is delivered");
 	is_text(record(9), "{\"tables\":[{\"name\":\"a\",\"state\":\"copying\","
-			"\"rows\":10,\"key\":[\"id\"],\"after\":[\"10\"]},"
+			"\"rows\":10,\"key\":[\"id\"],\"table\":\"t\",\"after\":[\"10\"]},"
 			"{\"name\":\"b\",\"state\":\"waiting\",\"rows\":0}]}",
 			"then it is");
 	snapshot_plan_acked(&plan, at(18));
