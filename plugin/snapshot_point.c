@@ -81,8 +81,8 @@ unseen_of(Snapshot snapshot)
 /*
  * The log's end, once it is on disk.  A row that is seen may be of a transaction
  * that did not wait for that (synchronous_commit = off), and a crash must not
- * take back what Kafka has got.  At the border of a page the end lies behind
- * the next page's header, which is not there yet.
+ * take back what Kafka has got.  At the border of a page the next record's
+ * place lies behind the page's header, where no record has ended.
  */
 static XLogRecPtr
 flushed_end(void)
@@ -90,11 +90,10 @@ flushed_end(void)
 	XLogRecPtr	end = GetXLogInsertRecPtr();
 
 	if (XLogSegmentOffset(end, wal_segment_size) == SizeOfXLogLongPHD)
-		XLogFlush(end - SizeOfXLogLongPHD);
+		end -= SizeOfXLogLongPHD;
 	else if (end % XLOG_BLCKSZ == SizeOfXLogShortPHD)
-		XLogFlush(end - SizeOfXLogShortPHD);
-	else
-		XLogFlush(end);
+		end -= SizeOfXLogShortPHD;
+	XLogFlush(end);
 	return end;
 }
 

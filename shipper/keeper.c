@@ -147,6 +147,12 @@ keeper_finish(struct keeper *keeper, const struct keeper_facts *facts)
 	return false;
 }
 
+bool
+keeper_has_news(const struct keeper *keeper)
+{
+	return keeper->admitted && keeper->stored_plan != keeper->plan->version;
+}
+
 char *
 keeper_record(struct keeper *keeper, lsn_t confirmable,
 			  struct position position)
@@ -158,6 +164,7 @@ keeper_record(struct keeper *keeper, lsn_t confirmable,
 	};
 
 	compose(keeper, &facts, true, &keeper->next);
+	keeper->next_plan = keeper->plan->version;
 	return state_encode(&keeper->next,
 						snapshot_plan_record(keeper->plan, position));
 }
@@ -166,6 +173,7 @@ void
 keeper_committed(struct keeper *keeper)
 {
 	keeper->stored = keeper->next;
+	keeper->stored_plan = keeper->next_plan;
 	keeper->known = keeper->worked = true;
 	keeper_found(keeper, &keeper->stored);
 	metrics.state_writes++;

@@ -114,6 +114,9 @@ extern void keeper_found(struct keeper *keeper, const struct state *state);
  */
 extern bool keeper_is_told(const struct keeper *keeper);
 
+/* Whether the next one would tell more of a snapshot, whatever is sent. */
+extern bool keeper_has_news(const struct keeper *keeper);
+
 /* The next one, to be freed; and it is committed. */
 extern char *keeper_record(struct keeper *keeper, lsn_t confirmable,
 						   struct position position);

@@ -66,6 +66,9 @@ keeper_fingerprint(struct keeper *keeper, uint64_t fingerprint)
 											&words);
 		if (tell(judgement, &words) != KEEPER_GO)
 			return KEEPER_PERSON;
+		if (keeper->stored.has_fingerprint &&
+			keeper->stored.fingerprint != fingerprint)
+			snapshot_plan_rewind_all(keeper->plan);
 	}
 	keeper->has_fingerprint = true;
 	keeper->fingerprint = fingerprint;

@@ -39,7 +39,7 @@ snapshot_wish(struct snapshot *snapshot, const struct slot_export *made,
 bool
 snapshot_is_initial(const struct snapshot *snapshot)
 {
-	return snapshot->made.conn != NULL || snapshot->initial;
+	return snapshot->made.conn != NULL;
 }
 
 bool
@@ -102,7 +102,11 @@ void
 snapshot_stream_lost(struct snapshot *snapshot)
 {
 	if (snapshot->stream != NULL)
+	{
 		snapshot_abandon(snapshot, 0);
+		if (snapshot_is_initial(snapshot))
+			snapshot_end_initial(snapshot);
+	}
 	drop_kept(snapshot);
 	snapshot->stream = NULL;
 	snapshot->safe = LSN_INVALID;
@@ -226,7 +230,8 @@ snapshot_timeout(const struct snapshot *snapshot)
 	{
 		case SNAPSHOT_OFF:
 			return snapshot->stream != NULL && !snapshot->plan.paused &&
-				snapshot_plan_next(&snapshot->plan) != NULL ? 10 : -1;
+				snapshot_plan_next(&snapshot->plan,
+						   snapshot_is_initial(snapshot)) != NULL ? 10 : -1;
 		case SNAPSHOT_WRITERS:
 		case SNAPSHOT_DROP:
 		case SNAPSHOT_STILL:

@@ -21,13 +21,6 @@ static const char *remedy(const struct reader *reader);
 void
 snapshot_abandon(struct snapshot *snapshot, int64_t delay)
 {
-	if ((snapshot->initial || snapshot->made.conn != NULL) &&
-		snapshot_plan_next(&snapshot->plan) != NULL)
-		log_warning("snapshot: what is left of it is copied while changes are "
-					"streamed: consumers must take an Insert of a row that "
-					"they have as its new state");
-	slot_export_free(&snapshot->made);
-	snapshot->initial = false;
 	while (snapshot->reader_count > 0)
 		reader_close(snapshot->readers[--snapshot->reader_count]);
 	snapshot_round_free(&snapshot->round);
@@ -54,6 +47,16 @@ snapshot_refused(struct snapshot *snapshot, const struct reader *reader,
 		snapshot_again(snapshot, reader_error(reader));
 	else
 		give_up(snapshot, reader);
+}
+
+void
+snapshot_end_initial(struct snapshot *snapshot)
+{
+	if (snapshot_plan_next(&snapshot->plan, false) != NULL)
+		log_warning("snapshot: what is left of it is copied while changes are "
+					"streamed: consumers must take an Insert of a row that "
+					"they have as its new state");
+	slot_export_free(&snapshot->made);
 }
 
 /* Locks, cancelled queries, memory, a server that stops. */
@@ -92,6 +95,12 @@ give_up(struct snapshot *snapshot, const struct reader *reader)
 	const char *only = snapshot->round.table;
 	struct snapshot_plan *plan = &snapshot->plan;
 
+	if (snapshot->phase == SNAPSHOT_IMPORT)
+	{
+		snapshot_end_initial(snapshot);
+		snapshot_again(snapshot, reader_error(reader));
+		return;
+	}
 	if (only != NULL)
 		log_error("snapshot: could not copy table %s: %s", only,
 				  reader_error(reader));

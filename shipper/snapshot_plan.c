@@ -207,6 +207,14 @@ snapshot_plan_add(struct snapshot_plan *plan, const char *name)
 }
 
 void
+snapshot_plan_rewind_all(struct snapshot_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->tables[i].state == SNAPSHOT_COPYING)
+			snapshot_plan_rewind(plan, &plan->tables[i]);
+}
+
+void
 snapshot_plan_rewind(struct snapshot_plan *plan, struct snapshot_table *table)
 {
 	disown_chunks(plan, table->name);
@@ -236,7 +244,7 @@ snapshot_plan_find(const struct snapshot_plan *plan, const char *name)
 }
 
 struct snapshot_table *
-snapshot_plan_next(const struct snapshot_plan *plan)
+snapshot_plan_next(const struct snapshot_plan *plan, bool initial)
 {
 	struct snapshot_table *next = NULL;
 
@@ -244,7 +252,7 @@ snapshot_plan_next(const struct snapshot_plan *plan)
 	{
 		struct snapshot_table *table = &plan->tables[i];
 
-		if (table->sent_all)
+		if (table->sent_all || (initial && table->later))
 			continue;
 		if (table->state == SNAPSHOT_COPYING)
 			return table;

@@ -52,6 +52,8 @@ struct snapshot_table
 	uint64_t	rows;
 	uint64_t	sent_rows;
 	bool		sent_all;		/* its last chunk was sent */
+	bool		later;			/* not to be copied as it was when the slot
+								 * was made: it is gone */
 };
 
 struct snapshot_chunk;
@@ -93,9 +95,12 @@ extern void snapshot_plan_tidy(struct snapshot_plan *plan);
 extern struct snapshot_table *
 snapshot_plan_find(const struct snapshot_plan *plan, const char *name);
 
-/* The table to copy from now: the one begun, or the first; NULL: none. */
+/*
+ * The table to copy from now: the one begun, or the first; NULL: none.
+ * "initial": of those that are not for later.
+ */
 extern struct snapshot_table *
-snapshot_plan_next(const struct snapshot_plan *plan);
+snapshot_plan_next(const struct snapshot_plan *plan, bool initial);
 
 /* Whether any table is waiting or being copied. */
 extern bool snapshot_plan_is_open(const struct snapshot_plan *plan);
@@ -109,6 +114,9 @@ extern void snapshot_plan_end(struct snapshot_plan *plan,
 /* It begins anew. */
 extern void snapshot_plan_rewind(struct snapshot_plan *plan,
 								 struct snapshot_table *table);
+
+/* Those that were begun do: their records would be others now. */
+extern void snapshot_plan_rewind_all(struct snapshot_plan *plan);
 
 extern void snapshot_plan_remove(struct snapshot_plan *plan,
 								 struct snapshot_table *table);

@@ -42,7 +42,7 @@ snapshot_round_begin(struct snapshot *snapshot)
 		.chunk_rows = chunk_rows(snapshot, table),
 	};
 	lock = mem_format("%s LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
-					  snapshot->initial ? "" : BEGIN, table->name);
+					  snapshot_is_initial(snapshot) ? "" : BEGIN, table->name);
 	/* all of them, or an ALTER TABLE that waits for one would stop the next */
 	for (int i = 0; i < snapshot->reader_count; i++)
 		reader_ask(snapshot->readers[i], lock);
@@ -87,11 +87,12 @@ next_table(struct snapshot *snapshot)
 {
 	struct snapshot_table *table;
 
-	while ((table = snapshot_plan_next(&snapshot->plan)) != NULL)
+	while ((table = snapshot_plan_next(&snapshot->plan,
+						   snapshot_is_initial(snapshot))) != NULL)
 	{
 		if (!table->known)
 			return NULL;		/* wished for just now: asked about first */
-		if (json_array_size(table->key) > 0 || snapshot->initial)
+		if (json_array_size(table->key) > 0 || snapshot_is_initial(snapshot))
 			return table;
 		log_error("snapshot: table %s has no primary key: a row could arrive "
 				  "twice, and nobody could tell", table->name);

@@ -47,6 +47,11 @@ static char *range(const struct snapshot_table *table, const json_t *after,
 				   const json_t *upto);
 static char *bound(const struct snapshot_table *table, const json_t *values,
 				   const char *strict, const char *last);
+static char *bound_row(const struct snapshot_table *table,
+					   const json_t *values, const char *operator);
+static char *bound_mixed(const struct snapshot_table *table,
+						 const json_t *values, const char *strict,
+						 const char *last);
 static char *compare(const struct snapshot_table *table,
 					 const json_t *values, size_t i, const char *operator);
 
@@ -293,14 +298,57 @@ range(const struct snapshot_table *table, const json_t *after,
 }
 
 /*
- * The key is beyond those values, column by column, as its index has it:
- * "strict" for all columns but the last.  The operators are those of the
- * index: found by name they might be others, with another order, and rows
- * would be skipped.  The first line of it is what the index can be asked for.
+ * The key is beyond those values, column by column, as its index has it.  The
+ * operators are those of the index: found by name they might be others, with
+ * another order, and rows would be skipped.
  */
 static char *
 bound(const struct snapshot_table *table, const json_t *values,
 	  const char *strict, const char *last)
+{
+	size_t		count = json_array_size(table->key);
+
+	for (size_t i = 1; i < count; i++)
+		if (!json_equal(json_array_get(table->operators, i),
+						json_array_get(table->operators, 0)))
+			return bound_mixed(table, values, strict, last);
+	return bound_row(table, values, last);
+}
+
+/* An index is asked for this as it is. */
+static char *
+bound_row(const struct snapshot_table *table, const json_t *values,
+		  const char *operator)
+{
+	char	   *key = columns(table, "", "");
+	char	   *schema = names_quote(json_string_value(
+		json_array_get(table->operators, 0)));
+	char	   *row = mem_strdup("");
+	char	   *text;
+
+	for (size_t i = 0; i < json_array_size(values); i++)
+	{
+		char	   *value = sqltext_literal(json_string_value(
+			json_array_get(values, i)));
+
+		row = join(row, mem_format("%s%s", i > 0 ? ", " : "", value));
+		free(value);
+	}
+	text = mem_format(" AND (%s) OPERATOR(%s.%s) (%s)", key, schema, operator,
+					  row);
+	free(row);
+	free(schema);
+	free(key);
+	return text;
+}
+
+/*
+ * A row comparison has one operator name.  The first line of this is what the
+ * index can be asked for.
+ */
+static char *
+bound_mixed(const struct snapshot_table *table, const json_t *values,
+			const char *strict, const char *last)
 {
 	size_t		count = json_array_size(table->key);
 	char	   *text = mem_strdup("");
@@ -316,8 +364,7 @@ bound(const struct snapshot_table *table, const json_t *values,
 		equal = join(equal, mem_strdup(" AND "));
 	}
 	free(equal);
-	equal = compare(table, values, 0, count > 1 && *strict == '>' ? ">=" :
-					count > 1 ? "<=" : last);
+	equal = compare(table, values, 0, *strict == '>' ? ">=" : "<=");
 	return join(join(mem_strdup(" AND "), equal),
 				join(join(mem_strdup(" AND ("), text), mem_strdup(")")));
 }

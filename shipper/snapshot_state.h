@@ -62,8 +62,7 @@ struct snapshot
 	int			failures;		/* in a row */
 
 	/* with a new slot, all goes in before its first transaction */
-	struct slot_export made;	/* owned; until it is imported */
-	bool		initial;		/* it was */
+	struct slot_export made;	/* owned; until all that can be is copied */
 	bool		all;			/* wished for, if the slot was never read */
 
 	/* the stream */
@@ -153,7 +152,10 @@ extern void snapshot_round_free(struct snapshot_round *round);
 /* Ends the session; another begins after so many ms. */
 extern void snapshot_abandon(struct snapshot *snapshot, int64_t delay);
 
-/* The same, after a delay that grows with each failure in a row. */
+/* The slot's database snapshot is given up: the stream may begin. */
+extern void snapshot_end_initial(struct snapshot *snapshot);
+
+/* The same as snapshot_abandon(), after a delay that grows with each failure in a row. */
 extern void snapshot_again(struct snapshot *snapshot, const char *reason);
 
 /*

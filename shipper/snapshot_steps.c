@@ -20,6 +20,7 @@
 #define WRITERS_MS		50		/* from one question about them to the next */
 #define BLIND_TELL_MS	10000
 
+static bool has_all_initial(const struct snapshot *snapshot);
 static bool may_begin(const struct snapshot *snapshot);
 static void begin(struct snapshot *snapshot);
 static void imported(struct snapshot *snapshot);
@@ -30,6 +31,7 @@ static void ask_writers(struct snapshot *snapshot);
 static void wait_writers(struct snapshot *snapshot);
 static void lock(struct snapshot *snapshot);
 static void look(struct snapshot *snapshot);
+static void put_off(struct snapshot *snapshot);
 static bool is_same(const struct snapshot *snapshot);
 static void looked(struct snapshot *snapshot);
 static void looked_at(struct snapshot *snapshot);
@@ -51,7 +53,9 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 	switch (snapshot->phase)
 	{
 		case SNAPSHOT_OFF:
-			if (may_begin(snapshot))
+			if (has_all_initial(snapshot))
+				snapshot_end_initial(snapshot);
+			else if (may_begin(snapshot))
 				begin(snapshot);
 			break;
 		case SNAPSHOT_IMPORT:
@@ -67,7 +71,7 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 			{
 				snapshot_take_tables(&snapshot->plan,
 									 reader_answer(snapshot->readers[0]));
-				if (snapshot->initial)
+				if (snapshot_is_initial(snapshot))
 					lock(snapshot);
 				else
 					ask_writers(snapshot);
@@ -118,7 +122,8 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 			break;
 		case SNAPSHOT_REST:
 			if (snapshot->plan.paused ||
-				snapshot_plan_next(&snapshot->plan) == NULL)
+				snapshot_plan_next(&snapshot->plan,
+						   snapshot_is_initial(snapshot)) == NULL)
 				snapshot_abandon(snapshot, 0);
 			else if (now >= snapshot->not_before &&
 					 (now >= snapshot->rest_until || is_quiet(snapshot, now)))
@@ -128,11 +133,19 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 }
 
 static bool
+has_all_initial(const struct snapshot *snapshot)
+{
+	return snapshot->stream != NULL && snapshot_is_initial(snapshot) &&
+		snapshot_plan_next(&snapshot->plan, true) == NULL;
+}
+
+static bool
 may_begin(const struct snapshot *snapshot)
 {
 	return snapshot->stream != NULL && !snapshot->plan.paused &&
 		clock_ms() >= snapshot->not_before &&
-		snapshot_plan_next(&snapshot->plan) != NULL;
+		snapshot_plan_next(&snapshot->plan,
+						   snapshot_is_initial(snapshot)) != NULL;
 }
 
 /*
@@ -175,8 +188,6 @@ static void
 imported(struct snapshot *snapshot)
 {
 	snapshot->lsn = snapshot->made.point - 1;
-	snapshot->initial = true;
-	slot_export_free(&snapshot->made);
 	ask_tables(snapshot);
 }
 
@@ -248,7 +259,7 @@ lock(struct snapshot *snapshot)
 static void
 locked(struct snapshot *snapshot)
 {
-	if (snapshot->initial)
+	if (snapshot_is_initial(snapshot))
 		look(snapshot);
 	else
 		snapshot->phase = SNAPSHOT_STILL;
@@ -258,7 +269,7 @@ static void
 look(struct snapshot *snapshot)
 {
 	char	   *sql = snapshot_sql_look(snapshot->round.table,
-										snapshot->initial);
+										snapshot_is_initial(snapshot));
 
 	reader_ask(snapshot->readers[0], sql);
 	free(sql);
@@ -283,9 +294,9 @@ looked(struct snapshot *snapshot)
 	{
 		log_info("snapshot: table %s was changed meanwhile",
 				 snapshot->round.table);
-		snapshot_abandon(snapshot, 0);
+		put_off(snapshot);
 	}
-	else if (!snapshot->initial)
+	else if (!snapshot_is_initial(snapshot))
 		looked_at(snapshot);
 	else if (*answer(snapshot, SNAPSHOT_LOOK_SAME) == 't')
 	{
@@ -296,8 +307,20 @@ looked(struct snapshot *snapshot)
 	{
 		log_warning("snapshot: table %s was rewritten or emptied since the "
 					"slot was made", snapshot->round.table);
-		snapshot_abandon(snapshot, 0);
+		put_off(snapshot);
 	}
+}
+
+/* The table cannot be read as it was, now or ever. */
+static void
+put_off(struct snapshot *snapshot)
+{
+	struct snapshot_table *table =
+		snapshot_plan_find(&snapshot->plan, snapshot->round.table);
+
+	if (table != NULL)
+		table->later = snapshot_is_initial(snapshot);
+	snapshot_abandon(snapshot, 0);
 }
 
 /*
@@ -372,7 +395,9 @@ rollback(struct snapshot *snapshot, enum snapshot_phase phase)
 /*
  * Whether the chunks go in here: at what is not seen or where the database
  * snapshot was taken, if the stream gets there soon.  It need not: what comes
- * later and is seen is applied again, to rows that have it already.
+ * later and is seen is applied again, to rows that have it already.  But where
+ * standbys are to take over, the server sends what these have, and no row may
+ * be copied that they have not.
  */
 static bool
 at_point(struct snapshot *snapshot, struct position sent, bool idle)
@@ -381,11 +406,12 @@ at_point(struct snapshot *snapshot, struct position sent, bool idle)
 
 	if (snapshot->round.count == 0)
 		snapshot_round_divide(snapshot);
-	if (snapshot->initial)
+	if (snapshot_is_initial(snapshot))
 		return true;
 	if (!idle || snapshot->cut ||
 		(!snapshot->kept && snapshot->safe < snapshot->looked_at &&
-		 !is_quiet(snapshot, now) && now < snapshot->gather_until))
+		 (snapshot->config->failover ||
+		  (!is_quiet(snapshot, now) && now < snapshot->gather_until))))
 		return false;
 	snapshot->lsn = snapshot->safe - 1;
 	return position_is_after((struct position) {
@@ -408,8 +434,8 @@ leave_round(struct snapshot *snapshot)
 	snapshot->not_before = rate == 0 ? now :
 		round->began_at + (int64_t) round->rows * 1000 / rate;
 	snapshot_round_free(&snapshot->round);
-	if (snapshot->initial)
-		lock(snapshot);
+	if (snapshot_is_initial(snapshot))
+		snapshot->phase = SNAPSHOT_REST;
 	else
 		rollback(snapshot, SNAPSHOT_LEAVE);
 }

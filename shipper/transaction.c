@@ -224,7 +224,8 @@ transaction_timeout(const struct transaction *transaction)
 	if (transaction->phase == PHASE_PREPARING && !transaction->complained)
 		return PATIENCE_MS;
 	if (transaction->phase != PHASE_OPEN ||
-		(!transaction->dirty && ledger_is_empty(transaction->ledger)))
+		(!transaction->dirty && ledger_is_empty(transaction->ledger) &&
+		 !keeper_has_news(transaction->keeper)))
 		return -1;
 	left = transaction->began + (transaction->dirty ? AGE_MS : QUIET_MS) -
 		clock_ms();
@@ -355,7 +356,8 @@ is_due(const struct transaction *transaction)
 	if (producer->copies_counted)
 		return false;
 	if (!transaction->dirty)
-		return age >= QUIET_MS && ledger_settled(ledger) != NULL;
+		return age >= QUIET_MS && (ledger_settled(ledger) != NULL ||
+								   keeper_has_news(transaction->keeper));
 	return (producer->outstanding == 0 && !producer->stalled) ||
 		age >= AGE_MS ||
 		ledger->size >= producer->config->max_in_flight / 2;

@@ -52,11 +52,11 @@ static void
 test_order(void)
 {
 	begin();
-	is_text(snapshot_plan_next(&plan)->name, "a", "the first comes first");
+	is_text(snapshot_plan_next(&plan, false)->name, "a", "the first comes first");
 	send_chunk("a", 9, "10", 10);
-	is_text(snapshot_plan_next(&plan)->name, "a", "until all of it was sent");
+	is_text(snapshot_plan_next(&plan, false)->name, "a", "until all of it was sent");
 	send_chunk("a", 14, NULL, 5);
-	is_text(snapshot_plan_next(&plan)->name, "b", "then comes the next");
+	is_text(snapshot_plan_next(&plan, false)->name, "b", "then comes the next");
 	ok(!snapshot_plan_add(&plan, "a"), "one on its way is not begun anew");
 	snapshot_plan_acked(&plan, at(14));
 	ok(snapshot_plan_find(&plan, "a")->state == SNAPSHOT_DONE &&
@@ -97,9 +97,9 @@ test_restart(void)
 	send_chunk("a", 19, NULL, 10);
 	snapshot_plan_acked(&plan, at(9));
 	snapshot_plan_unsent(&plan);
-	ok(snapshot_plan_next(&plan) == snapshot_plan_find(&plan, "a") &&
+	ok(snapshot_plan_next(&plan, false) == snapshot_plan_find(&plan, "a") &&
 	   strcmp(json_string_value(json_array_get(
-		   snapshot_plan_next(&plan)->sent_after, 0)), "10") == 0,
+		   snapshot_plan_next(&plan, false)->sent_after, 0)), "10") == 0,
 	   "what was not acknowledged is sent again");
 	json = snapshot_plan_record(&plan, at(9));
 	snapshot_plan_load(&plan, json);
@@ -119,7 +119,7 @@ test_again(void)
 	send_chunk("a", 9, "10", 10);
 	snapshot_plan_end(&plan, snapshot_plan_find(&plan, "a"),
 					  SNAPSHOT_CANCELLED, NULL);
-	ok(snapshot_plan_next(&plan) == snapshot_plan_find(&plan, "b"),
+	ok(snapshot_plan_next(&plan, false) == snapshot_plan_find(&plan, "b"),
 	   "what was cancelled is left out");
 	snapshot_plan_add(&plan, "a");
 	snapshot_plan_acked(&plan, at(9));
