@@ -18,14 +18,16 @@
 #include "ready.h"
 
 #define STEP_MS			60000	/* for connecting, and for each command */
+#define BESIDE_MS		5000	/* for connecting, while others wait */
 
 static PGconn *begin(const struct config *config);
 static PGconn *begin_beside(const struct config *config, const PGconn *peer);
 static PGconn *opened(PGconn *conn, const volatile sig_atomic_t *stop,
-					  enum reaction *reaction);
+					  int64_t limit, enum reaction *reaction);
 static char *session_options(const char *conninfo, const char *more);
 static bool finish(PGconn *conn, const volatile sig_atomic_t *stop,
-				   enum reaction *reaction);
+				   int64_t limit, enum reaction *reaction);
+static void ignore(void *arg, const PGresult *result);
 static bool await(const PGconn *conn, const volatile sig_atomic_t *stop,
 				  short events, int64_t deadline);
 
@@ -33,22 +35,34 @@ PGconn *
 connect_open(const struct config *config, const volatile sig_atomic_t *stop,
 			 enum reaction *reaction)
 {
-	return opened(begin(config), stop, reaction);
+	return opened(begin(config), stop, STEP_MS, reaction);
 }
 
 PGconn *
 connect_beside(const struct config *config, const PGconn *peer,
 			   const volatile sig_atomic_t *stop, enum reaction *reaction)
 {
-	return opened(begin_beside(config, peer), stop, reaction);
+	PGconn	   *conn = begin_beside(config, peer);
+
+	/* anybody's table may have notices to give */
+	if (conn != NULL)
+		PQsetNoticeReceiver(conn, ignore, NULL);
+	return opened(conn, stop, BESIDE_MS, reaction);
+}
+
+static void
+ignore(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
 }
 
 static PGconn *
-opened(PGconn *conn, const volatile sig_atomic_t *stop,
+opened(PGconn *conn, const volatile sig_atomic_t *stop, int64_t limit,
 	   enum reaction *reaction)
 {
 	*reaction = REACTION_RETRY;
-	if (finish(conn, stop, reaction))
+	if (finish(conn, stop, limit, reaction))
 		return conn;
 	PQfinish(conn);
 	return NULL;
@@ -126,7 +140,7 @@ begin_beside(const struct config *config, const PGconn *peer)
 	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC"
 	" -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 	" -c standard_conforming_strings=on -c search_path= -c row_security=off"
-	" -c lock_timeout=1s";
+	" -c array_nulls=on -c lock_timeout=1s";
 	char	   *options = session_options(config->conninfo, pinned);
 	const char *const keywords[] = {
 		"connect_timeout", "keepalives_idle", "keepalives_interval",
@@ -171,10 +185,10 @@ session_options(const char *conninfo, const char *more)
 }
 
 static bool
-finish(PGconn *conn, const volatile sig_atomic_t *stop,
+finish(PGconn *conn, const volatile sig_atomic_t *stop, int64_t limit,
 	   enum reaction *reaction)
 {
-	int64_t		deadline = clock_ms() + STEP_MS;
+	int64_t		deadline = clock_ms() + limit;
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
@@ -212,7 +226,7 @@ await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
 		ready_turned();
 		if (clock_ms() >= deadline)
 		{
-			log_error("the server did not answer within %d s", STEP_MS / 1000);
+			log_error("the server did not answer in time");
 			return false;
 		}
 		if (poll(&fd, 1, 200) > 0)

@@ -63,6 +63,9 @@ extern struct keeper *keeper_open(const struct config *config,
 extern enum keeper_answer keeper_admit(struct keeper *keeper,
 									   struct stream *stream);
 
+/* Another program had the slot: the record is read again. */
+extern void keeper_doubt(struct keeper *keeper);
+
 /* Whether a record is kept at all. */
 extern bool keeper_keeps(const struct keeper *keeper);
 

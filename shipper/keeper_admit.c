@@ -46,6 +46,12 @@ keeper_admit(struct keeper *keeper, struct stream *stream)
 		compare(keeper, stream, &standing);
 }
 
+void
+keeper_doubt(struct keeper *keeper)
+{
+	keeper->doubted = true;
+}
+
 lsn_t
 keeper_recorded(const struct keeper *keeper)
 {
@@ -120,7 +126,8 @@ compare(struct keeper *keeper, struct stream *stream,
 
 	if (keeper->writing)
 		return KEEPER_LATER;	/* of the last connection; it ends soon */
-	if (keeper->known && keeper->worked && !keeper->transactional &&
+	if (keeper->known && keeper->worked && !keeper->doubted &&
+		!keeper->transactional &&
 		strcmp(now.system, keeper->stored.system) == 0 &&
 		now.timeline == keeper->stored.timeline &&
 		now.slot <= keeper->stored.confirmed)
@@ -232,6 +239,7 @@ adopt(struct keeper *keeper, const struct state *found,
 
 	keeper->standing = *standing;
 	keeper->admitted = true;
+	keeper->doubted = false;
 	keeper->known = found != NULL;
 	keeper->unsure = LSN_INVALID;
 	if (found == NULL)

@@ -21,6 +21,7 @@ struct keeper
 	struct state next;			/* while writing */
 	bool		writing;
 	bool		worked;			/* one was written */
+	bool		doubted;		/* another may have written since */
 
 	bool		transactional;	/* others write, and tell what they read */
 	bool		has_told;

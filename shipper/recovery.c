@@ -159,6 +159,8 @@ start_stream(struct run *run, const char *routes)
 static bool
 admitted(struct run *run)
 {
+	if (run->claim.passed)
+		keeper_doubt(run->keeper);
 	switch (keeper_admit(run->keeper, run->stream))
 	{
 		case KEEPER_GO:
@@ -192,6 +194,7 @@ heed_claim(struct run *run, enum claim_answer answer)
 		case CLAIM_GRANTED:
 			break;
 		case CLAIM_TAKEN:
+			keeper_doubt(run->keeper);
 			/* a place in the sink that was prepared went with the slot */
 			if (is_once(run) && sink_stage(run->sink) == SINK_READY)
 				drop_sink(run);

@@ -102,6 +102,13 @@ sight_sees(const struct sight *sight, uint32_t xid)
 }
 
 bool
+sight_has_forgotten(const struct sight_sent *sent, uint64_t count, int64_t at)
+{
+	return sent->count - count >= SIGHT_SENT ||
+		clock_ms() - at >= (SENT_SECONDS - 1) * 1000;
+}
+
+bool
 sight_is_stuck(const struct sight *sight, const struct sight *before)
 {
 	for (size_t i = 0; i < sight->unseen.count; i++)

@@ -71,6 +71,13 @@ extern bool sight_sees_sent(const struct sight *sight,
 							const struct sight_sent *sent);
 
 /*
+ * Whether some may have been noted and forgotten since there were so many, so
+ * long ago (ms, of clock_ms()).
+ */
+extern bool sight_has_forgotten(const struct sight_sent *sent, uint64_t count,
+								int64_t at);
+
+/*
  * Whether one that is committed was not seen before either: it waits for
  * something, and may have been sent at any time.
  */

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "mem.h"
 
-/* The record has room for many tables; what is done need not be told. */
-#define DONE_TOLD	500
+#define RECORD_BYTES	(512 * 1024)	/* about; Kafka takes twice that */
+#define ENTRY_BYTES		100		/* beside the names, keys and errors */
+#define DONE_TOLD		500		/* of more tables those that are done are not */
+#define ERROR_BYTES		200
 
 struct snapshot_chunk
 {
@@ -31,6 +34,8 @@ static void restart(struct snapshot_table *table);
 static void disown_chunks(struct snapshot_plan *plan, const char *name);
 static void load_table(struct snapshot_plan *plan, const json_t *entry);
 static bool is_texts(const json_t *array);
+static size_t entry_bytes(const struct snapshot_table *table);
+static char *shortened(const char *error);
 static json_t *table_record(const struct snapshot_table *table,
 							const struct snapshot_chunk *newest,
 							uint64_t rows);
@@ -71,6 +76,7 @@ snapshot_plan_free(struct snapshot_plan *plan)
 	for (size_t i = 0; i < plan->count; i++)
 		free_table(&plan->tables[i]);
 	free(plan->tables);
+	json_decref(plan->index);
 	*plan = (struct snapshot_plan) {
 		.version = plan->version + 1,
 		.acked_rows = plan->acked_rows,
@@ -80,6 +86,7 @@ snapshot_plan_free(struct snapshot_plan *plan)
 void
 snapshot_plan_load(struct snapshot_plan *plan, const json_t *record)
 {
+	json_int_t	left_out;
 	size_t		i;
 	json_t	   *entry;
 
@@ -87,6 +94,11 @@ snapshot_plan_load(struct snapshot_plan *plan, const json_t *record)
 	plan->paused = json_is_true(json_object_get(record, "paused"));
 	json_array_foreach(json_object_get(record, "tables"), i, entry)
 		load_table(plan, entry);
+	left_out = json_integer_value(json_object_get(record, "left_out"));
+	if (left_out > 0)
+		log_warning("snapshot: the state record had no room for %lld tables: "
+					"they are not copied; ask for them again",
+					(long long) left_out);
 }
 
 /* Anybody may have written it: what makes no sense is left out. */
@@ -138,18 +150,22 @@ snapshot_plan_record(const struct snapshot_plan *plan,
 {
 	json_t	   *record;
 	json_t	   *tables;
+	size_t		bytes = 0;
+	size_t		told = 0;
 
 	if (plan->count == 0)
 		return NULL;
 	tables = json_array();
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count && bytes < RECORD_BYTES; i++)
 	{
 		const struct snapshot_table *table = &plan->tables[i];
 		const struct snapshot_chunk *newest = NULL;
 		uint64_t	rows = 0;
 
+		told++;
 		if (table->state == SNAPSHOT_DONE && plan->count > DONE_TOLD)
 			continue;
+		bytes += entry_bytes(table);
 		for (const struct snapshot_chunk *c = plan->oldest;
 			 c != NULL && !position_is_after(c->last, delivered); c = c->next)
 			if (strcmp(c->table, table->name) == 0)
@@ -163,7 +179,21 @@ snapshot_plan_record(const struct snapshot_plan *plan,
 	if (plan->paused)
 		json_object_set_new(record, "paused", json_true());
 	json_object_set_new(record, "tables", tables);
+	if (told < plan->count)
+		json_object_set_new(record, "left_out",
+							json_integer((json_int_t) (plan->count - told)));
 	return record;
+}
+
+static size_t
+entry_bytes(const struct snapshot_table *table)
+{
+	size_t		bytes = ENTRY_BYTES + strlen(table->name) +
+		(table->error != NULL ? strlen(table->error) : 0);
+
+	for (size_t i = 0; i < json_array_size(table->sent_after); i++)
+		bytes += json_string_length(json_array_get(table->sent_after, i));
+	return bytes;
 }
 
 /* "newest": of its chunks that will be delivered, with that many rows. */
@@ -237,10 +267,9 @@ snapshot_plan_tidy(struct snapshot_plan *plan)
 struct snapshot_table *
 snapshot_plan_find(const struct snapshot_plan *plan, const char *name)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->tables[i].name, name) == 0)
-			return &plan->tables[i];
-	return NULL;
+	const json_t *place = json_object_get(plan->index, name);
+
+	return place != NULL ? &plan->tables[json_integer_value(place)] : NULL;
 }
 
 struct snapshot_table *
@@ -277,8 +306,20 @@ snapshot_plan_end(struct snapshot_plan *plan, struct snapshot_table *table,
 {
 	table->state = state;
 	free(table->error);
-	table->error = error != NULL ? mem_strdup(error) : NULL;
+	table->error = error != NULL ? shortened(error) : NULL;
 	plan->version++;
+}
+
+/* At the end of a character. */
+static char *
+shortened(const char *error)
+{
+	size_t		len = strnlen(error, ERROR_BYTES + 1);
+
+	if (len > ERROR_BYTES)
+		for (len = ERROR_BYTES; len > 0 && (error[len] & 0xC0) == 0x80;)
+			len--;
+	return mem_strndup(error, len);
 }
 
 void
@@ -286,9 +327,13 @@ snapshot_plan_remove(struct snapshot_plan *plan, struct snapshot_table *table)
 {
 	size_t		i = (size_t) (table - plan->tables);
 
+	json_object_del(plan->index, table->name);
 	free_table(table);
 	memmove(table, table + 1, (plan->count - i - 1) * sizeof(*table));
 	plan->count--;
+	for (; i < plan->count; i++)
+		json_object_set_new(plan->index, plan->tables[i].name,
+							json_integer((json_int_t) i));
 	plan->version++;
 }
 
@@ -410,6 +455,10 @@ append(struct snapshot_plan *plan, const char *name)
 	*table = (struct snapshot_table) {
 		.name = mem_strdup(name), .estimate = -1,
 	};
+	if (plan->index == NULL)
+		plan->index = json_object();
+	json_object_set_new(plan->index, name,
+						json_integer((json_int_t) plan->count - 1));
 	return table;
 }
 

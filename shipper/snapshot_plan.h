@@ -62,6 +62,7 @@ struct snapshot_plan
 {
 	struct snapshot_table *tables;
 	size_t		count;
+	json_t	   *index;			/* of the tables' places, by name */
 	bool		paused;
 	uint64_t	version;		/* of what snapshot_plan_record() tells */
 	uint64_t	acked_rows;		/* ever */
@@ -77,7 +78,8 @@ extern void snapshot_plan_load(struct snapshot_plan *plan,
 
 /*
  * For the state record, once everything up to that position is in the sink;
- * a new reference, or NULL when there is nothing to tell.
+ * a new reference, or NULL when there is nothing to tell.  It has a bounded
+ * size; of more tables than that has room for it tells the number.
  */
 extern json_t *snapshot_plan_record(const struct snapshot_plan *plan,
 									struct position delivered);

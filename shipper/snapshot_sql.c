@@ -5,6 +5,7 @@
 #include "snapshot_sql.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mem.h"
@@ -39,6 +40,8 @@
 	"concat_ws(' ', c.oid, c.relkind, k.names, k.schemas, k.types)"
 
 static char *asked(const struct snapshot_plan *plan, bool fresh);
+static void put_row(FILE *to, const char *name, const char *schema,
+					const char *table);
 static char *captured(const struct config *config,
 					  const struct snapshot_plan *plan);
 static char *columns(const struct snapshot_table *table, const char *front,
@@ -111,8 +114,13 @@ snapshot_sql_tables(const struct config *config,
 static char *
 asked(const struct snapshot_plan *plan, bool fresh)
 {
-	char	   *rows = mem_strdup("('" SNAPSHOT_ALL "', NULL, NULL)");
+	char	   *rows = NULL;
+	size_t		size;
+	FILE	   *to = open_memstream(&rows, &size);
 
+	if (to == NULL)
+		abort();
+	fputs("('" SNAPSHOT_ALL "', NULL, NULL)", to);
 	for (size_t i = 0; i < plan->count; i++)
 	{
 		const struct snapshot_table *table = &plan->tables[i];
@@ -123,20 +131,24 @@ asked(const struct snapshot_plan *plan, bool fresh)
 			!names_parse(&names, table->name, '.'))
 			continue;
 		if (names.count == 2)
-		{
-			char	   *parts[] = {
-				sqltext_literal(table->name), sqltext_literal(names.name[0]),
-				sqltext_literal(names.name[1]),
-			};
-
-			rows = join(rows, mem_format(", (%s, %s, %s)", parts[0],
-										 parts[1], parts[2]));
-			for (int p = 0; p < 3; p++)
-				free(parts[p]);
-		}
+			put_row(to, table->name, names.name[0], names.name[1]);
 		names_free(&names);
 	}
+	fclose(to);
 	return rows;
+}
+
+static void
+put_row(FILE *to, const char *name, const char *schema, const char *table)
+{
+	char	   *parts[] = {
+		sqltext_literal(name), sqltext_literal(schema),
+		sqltext_literal(table),
+	};
+
+	fprintf(to, ", (%s, %s, %s)", parts[0], parts[1], parts[2]);
+	for (int i = 0; i < 3; i++)
+		free(parts[i]);
 }
 
 static char *

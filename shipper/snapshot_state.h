@@ -81,6 +81,8 @@ struct snapshot
 	char	   *writers;		/* SQL array of those; owned, or NULL */
 	struct sight sight;			/* what the database snapshot sees */
 	lsn_t		looked_at;		/* end of the log after it was taken */
+	int64_t		look_time;		/* ms; of the last look */
+	uint64_t	look_count;		/* transactions noted by then */
 	int64_t		gather_until;	/* ms */
 	int64_t		blind_since;	/* ms; looks are in vain since; 0: not */
 	uint64_t	seq;			/* "seq_id" of the next record */

@@ -328,14 +328,21 @@ put_off(struct snapshot *snapshot)
  * behind the change, and for good.  What was sent is known as far as it was
  * sent by this program and lately.  Else a transaction that is committed and
  * not seen may have been, if it was so at the last look too; the first look
- * has none before it to tell.
+ * has none before it to tell, nor one so long after it that some of what was
+ * sent meanwhile is forgotten.
  */
 static void
 looked_at(struct snapshot *snapshot)
 {
 	struct sight before = snapshot->sight;
+	bool		first = before.xmax == 0 ||
+		sight_has_forgotten(snapshot->sent, snapshot->look_count,
+							snapshot->look_time);
 	bool		usable;
 	char	   *name;
+
+	snapshot->look_time = clock_ms();
+	snapshot->look_count = snapshot->sent->count;
 
 	if (!sight_parse(&snapshot->sight, answer(snapshot, SNAPSHOT_LOOK_XMIN),
 					 answer(snapshot, SNAPSHOT_LOOK_XMAX),
@@ -349,7 +356,7 @@ looked_at(struct snapshot *snapshot)
 	}
 	usable = sight_sees_sent(&snapshot->sight, snapshot->sent) &&
 		!sight_is_stuck(&snapshot->sight, &before) &&
-		(before.xmax != 0 || snapshot->sight.unseen.count == 0);
+		(!first || snapshot->sight.unseen.count == 0);
 	sight_free(&before);
 	if (!usable)
 	{
