@@ -59,12 +59,17 @@ sub ask
 	return $json->decode($line);
 }
 
-# Until somebody takes it: the answer.
+# Until somebody takes it, and its effect is on record: the answer.
 sub insist
 {
 	my ($self, $command, %more) = @_;
-	return $self->wait_for("$command is answered",
+	my $answer = $self->wait_for("$command is answered",
 		sub { return $self->ask($command, %more); });
+
+	return $answer if !$answer->{ok} || $command eq 'status';
+	$self->wait_for("$command is on record",
+		sub { return ($self->ask('status') // return)->{recorded} >= $answer->{change}; });
+	return $answer;
 }
 
 # Wants a snapshot of these tables, of all if none are named.
