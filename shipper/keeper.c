@@ -112,7 +112,7 @@ bool
 keeper_plan(const struct keeper *keeper, uint64_t *version)
 {
 	*version = keeper->stored_plan;
-	return keeper->store != NULL && !keeper->transactional;
+	return keeper->store != NULL;
 }
 
 int64_t

@@ -87,8 +87,8 @@ extern enum keeper_answer keeper_serve(struct keeper *keeper,
 extern lsn_t keeper_bound(const struct keeper *keeper, lsn_t confirmable);
 
 /*
- * The version of the snapshot's plan that is on record.  False: there is no
- * record, or each transaction of records has one.
+ * The version of the snapshot's plan that is on record.  False: no record is
+ * kept.
  */
 extern bool keeper_plan(const struct keeper *keeper, uint64_t *version);
 

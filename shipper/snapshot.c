@@ -11,6 +11,8 @@
 #include "metrics.h"
 #include "replcommand.h"
 
+#define WAIT_MS		100		/* people may cancel meanwhile */
+
 static void count_hold(struct snapshot *snapshot);
 static void drop_kept(struct snapshot *snapshot);
 
@@ -226,21 +228,27 @@ snapshot_poll_fds(const struct snapshot *snapshot, struct pollfd *fds)
 int
 snapshot_timeout(const struct snapshot *snapshot)
 {
+	int64_t		left = snapshot->not_before - clock_ms();
+
 	switch (snapshot->phase)
 	{
 		case SNAPSHOT_OFF:
-			return snapshot->stream != NULL && !snapshot->plan.paused &&
+			if (snapshot->stream == NULL || snapshot->plan.paused ||
 				snapshot_plan_next(&snapshot->plan,
-						   snapshot_is_initial(snapshot)) != NULL ? 10 : -1;
+								   snapshot_is_initial(snapshot)) == NULL)
+				return -1;
+			break;
 		case SNAPSHOT_WRITERS:
 		case SNAPSHOT_DROP:
+		case SNAPSHOT_REST:
+			break;
 		case SNAPSHOT_STILL:
 		case SNAPSHOT_GATHER:
-		case SNAPSHOT_REST:
 			return 1;
 		default:
 			return -1;
 	}
+	return left <= 1 ? 1 : left < WAIT_MS ? (int) left : WAIT_MS;
 }
 
 static void
