@@ -27,8 +27,9 @@ static enum exit_status ask(const struct config *config, json_t *request,
 static bool are_tables(const struct snapshot_request *wish);
 static json_t *make_request(const struct snapshot_request *wish);
 static void show(const struct snapshot_request *wish, const json_t *snapshot);
+static bool is_there(const struct config *config);
 static enum exit_status await_record(const struct config *config,
-									 json_t **answer);
+									 bool follows, json_t **answer);
 static json_int_t number(const json_t *answer, const char *key);
 static enum exit_status judge(const json_t *snapshot);
 
@@ -39,10 +40,12 @@ snapshot_command(const struct config *config,
 	json_t	   *answer = NULL;
 	enum exit_status status = EXIT_USAGE;
 
+	if (wish->wait)
+		snapshot_follow_catch();
 	if (are_tables(wish))
 		status = ask(config, make_request(wish), &answer);
 	if (status == EXIT_ASKED)
-		status = await_record(config, &answer);
+		status = await_record(config, wish->wait, &answer);
 	if (status == EXIT_ASKED && wish->wait)
 		status = snapshot_follow(config, &answer);
 	if (status == EXIT_ASKED)
@@ -146,7 +149,7 @@ show(const struct snapshot_request *wish, const json_t *snapshot)
  * It writes at once, or within a second.
  */
 static enum exit_status
-await_record(const struct config *config, json_t **answer)
+await_record(const struct config *config, bool follows, json_t **answer)
 {
 	json_int_t	change = number(*answer, "change");
 	json_int_t	process = number(*answer, "pid");
@@ -166,6 +169,8 @@ await_record(const struct config *config, json_t **answer)
 			return EXIT_ASKED;
 		}
 		poll(NULL, 0, RECORD_LOOK_MS);
+		if (follows && !is_there(config))
+			return EXIT_ASKED;	/* who follows waits for the next one */
 		status = ask(config, json_pack("{s:s}", "command", "status"), answer);
 	}
 	if (status != EXIT_ASKED || number(*answer, "pid") == process)
@@ -208,4 +213,19 @@ judge(const json_t *snapshot)
 	else
 		return EXIT_ASKED;
 	return EXIT_PERSON;
+}
+
+static bool
+is_there(const struct config *config)
+{
+	json_t	   *said = NULL;
+	char	   *reason = NULL;
+	bool		there = control_ask(config, json_pack("{s:s}", "command",
+													  "status"),
+									&said, &reason) == CONTROL_ANSWERED;
+
+	if (there)
+		json_decref(said);
+	free(reason);
+	return there;
 }

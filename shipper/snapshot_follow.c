@@ -47,6 +47,15 @@ static void heed_signal(struct view *view);
 
 static volatile sig_atomic_t caught = 0;
 
+void
+snapshot_follow_catch(void)
+{
+	struct sigaction action = {.sa_handler = catch};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
 enum exit_status
 snapshot_follow(const struct config *config, json_t **answer)
 {
@@ -55,12 +64,9 @@ snapshot_follow(const struct config *config, json_t **answer)
 		.terminal = isatty(STDERR_FILENO),
 		.log_at = clock_ms() + LOG_MS,
 	};
-	struct sigaction action = {.sa_handler = catch};
 	enum exit_status status = EXIT_ASKED;
 	int			pause = FIRST_LOOK_MS;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
 	while (!is_over(in(*answer)))
 	{
 		draw(&view, in(*answer));

@@ -160,7 +160,8 @@ is(($shipper->command('snapshot', '--cancel'))[0], 0, 'cancelled');
 
 # --- the shipper is killed meanwhile ---
 $follower = begin('big');
-wait_until('some of it is done', sub { my $s = status(); return $s->{state} eq 'running' && $s->{rows} > 0; });
+wait_until('some of it is on record',
+	sub { slurp("$folder/wal2kafka.state") =~ /"public\.big","state":"copying"/; });
 $shipper->kill9;
 wait_until('the command says so', sub {
 	$follower->{run}->pump_nb;
