@@ -20,13 +20,20 @@
 #define STEP_MS			60000	/* for connecting, and for each command */
 #define BESIDE_MS		5000	/* for connecting, while others wait */
 
-static PGconn *begin(const struct config *config);
-static PGconn *begin_beside(const struct config *config, const PGconn *peer);
+/* for reading tables */
+#define PINNED \
+	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC" \
+	" -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C" \
+	" -c standard_conforming_strings=on -c search_path= -c row_security=off" \
+	" -c array_nulls=on -c lock_timeout=1s"
+
+static PGconn *begin(const struct config *config, const PGconn *peer);
 static PGconn *opened(PGconn *conn, const volatile sig_atomic_t *stop,
 					  int64_t limit, enum reaction *reaction);
 static char *session_options(const char *conninfo, const char *more);
 static bool finish(PGconn *conn, const volatile sig_atomic_t *stop,
 				   int64_t limit, enum reaction *reaction);
+static void complain(int64_t limit);
 static void ignore(void *arg, const PGresult *result);
 static bool await(const PGconn *conn, const volatile sig_atomic_t *stop,
 				  short events, int64_t deadline);
@@ -35,14 +42,14 @@ PGconn *
 connect_open(const struct config *config, const volatile sig_atomic_t *stop,
 			 enum reaction *reaction)
 {
-	return opened(begin(config), stop, STEP_MS, reaction);
+	return opened(begin(config, NULL), stop, STEP_MS, reaction);
 }
 
 PGconn *
 connect_beside(const struct config *config, const PGconn *peer,
 			   const volatile sig_atomic_t *stop, enum reaction *reaction)
 {
-	PGconn	   *conn = begin_beside(config, peer);
+	PGconn	   *conn = begin(config, peer);
 
 	/* anybody's table may have notices to give */
 	if (conn != NULL)
@@ -72,15 +79,29 @@ PGresult *
 connect_query(PGconn *conn, const char *sql,
 			  const volatile sig_atomic_t *stop, enum reaction *reaction)
 {
-	int64_t		deadline = clock_ms() + STEP_MS;
-	PGresult   *last = NULL;
 	PGresult   *result;
+	bool		late;
 
 	if (PQsendQuery(conn, sql) != 1)
 	{
 		*reaction = pgerror_connection(conn, "could not send a command");
 		return NULL;
 	}
+	result = connect_await(conn, stop, STEP_MS, &late);
+	if (late)
+		complain(STEP_MS);
+	return result;
+}
+
+PGresult *
+connect_await(PGconn *conn, const volatile sig_atomic_t *stop, int64_t limit,
+			  bool *late)
+{
+	int64_t		deadline = clock_ms() + limit;
+	PGresult   *last = NULL;
+	PGresult   *result;
+
+	*late = false;
 	for (;;)
 	{
 		if (PQflush(conn) == 1 && !await(conn, stop, POLLOUT, deadline))
@@ -102,61 +123,46 @@ connect_query(PGconn *conn, const char *sql,
 			return result;
 	}
 	PQclear(last);
+	*late = !*stop;
 	return NULL;
+}
+
+static void
+complain(int64_t limit)
+{
+	log_error("the server did not answer within %d s", (int) (limit / 1000));
 }
 
 /*
  * What stands before dbname are defaults that conninfo may change, what stands
- * after it may not be changed.  A dead peer is noticed by TCP, within 30 s:
- * silence of the server means nothing, it may be decoding.
+ * after it may not be changed; what is NULL is not there.  A dead peer is
+ * noticed by TCP, within 30 s: silence of the server means nothing, it may be
+ * decoding.
  */
 static PGconn *
-begin(const struct config *config)
+begin(const struct config *config, const PGconn *peer)
 {
-	char	   *options = session_options(config->conninfo, "");
+	char	   *options = session_options(config->conninfo,
+										  peer != NULL ? PINNED : "");
 	const char *const keywords[] = {
 		"fallback_application_name", "connect_timeout", "keepalives_idle",
 		"keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		"dbname", "replication", "client_encoding", "options", NULL,
+		"dbname", "host", "hostaddr", "port", "application_name",
+		"replication", "client_encoding", "options", NULL,
 	};
 	const char *const values[] = {
 		"wal2kafka", "10", "10",
 		"5", "3", "25000",
-		config->conninfo, "database", "UTF8", options, NULL,
+		config->conninfo, peer != NULL ? PQhost(peer) : NULL,
+		peer != NULL ? PQhostaddr(peer) : NULL,
+		peer != NULL ? PQport(peer) : NULL,
+		peer != NULL ? "wal2kafka snapshot" : NULL,
+		peer != NULL ? "false" : "database", "UTF8", options, NULL,
 	};
 	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
 
 	free(options);
 	/* a refused connection has no result: its SQLSTATE is in the message */
-	if (conn != NULL)
-		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-	return conn;
-}
-
-static PGconn *
-begin_beside(const struct config *config, const PGconn *peer)
-{
-	static const char pinned[] =
-	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC"
-	" -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
-	" -c standard_conforming_strings=on -c search_path= -c row_security=off"
-	" -c array_nulls=on -c lock_timeout=1s";
-	char	   *options = session_options(config->conninfo, pinned);
-	const char *const keywords[] = {
-		"connect_timeout", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname", "host", "hostaddr",
-		"port", "application_name", "replication", "client_encoding",
-		"options", NULL,
-	};
-	const char *const values[] = {
-		"10", "10", "5",
-		"3", "25000", config->conninfo, PQhost(peer), PQhostaddr(peer),
-		PQport(peer), "wal2kafka snapshot", "false", "UTF8",
-		options, NULL,
-	};
-	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
-
-	free(options);
 	if (conn != NULL)
 		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	return conn;
@@ -202,7 +208,11 @@ finish(PGconn *conn, const volatile sig_atomic_t *stop, int64_t limit,
 		}
 		if (!await(conn, stop, status == PGRES_POLLING_READING ? POLLIN :
 				   POLLOUT, deadline))
+		{
+			if (!*stop)
+				complain(limit);
 			return false;
+		}
 		status = PQconnectPoll(conn);
 	}
 	if (PQsetnonblocking(conn, 1) != 0)
@@ -214,7 +224,7 @@ finish(PGconn *conn, const volatile sig_atomic_t *stop, int64_t limit,
 	return true;
 }
 
-/* Waits for the socket; false at the stop flag or, logged, after too long. */
+/* Waits for the socket; false at the stop flag, or after too long. */
 static bool
 await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
 	  int64_t deadline)
@@ -225,10 +235,7 @@ await(const PGconn *conn, const volatile sig_atomic_t *stop, short events,
 
 		ready_turned();
 		if (clock_ms() >= deadline)
-		{
-			log_error("the server did not answer in time");
 			return false;
-		}
 		if (poll(&fd, 1, 200) > 0)
 			return true;
 	}

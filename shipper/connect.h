@@ -10,6 +10,8 @@
 #define CONNECT_H
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <libpq-fe.h>
 
@@ -35,5 +37,13 @@ extern PGconn *connect_beside(const struct config *config, const PGconn *peer,
 extern PGresult *connect_query(PGconn *conn, const char *sql,
 							   const volatile sig_atomic_t *stop,
 							   enum reaction *reaction);
+
+/*
+ * The same for what was sent already.  *late: there was none within so many
+ * ms, which is not logged; it may still come.
+ */
+extern PGresult *connect_await(PGconn *conn,
+							   const volatile sig_atomic_t *stop,
+							   int64_t limit, bool *late);
 
 #endif							/* CONNECT_H */

@@ -119,14 +119,6 @@ static const char *const restarts[RESTART_COUNT] = {
 	[RESTART_TRANSACTION] = "transaction",
 };
 
-static const char *const table_states[METRICS_TABLE_STATES] = {
-	[TABLE_WAITING] = "waiting",
-	[TABLE_COPYING] = "copying",
-	[TABLE_DONE] = "done",
-	[TABLE_FAILED] = "failed",
-	[TABLE_CANCELLED] = "cancelled",
-};
-
 static void put_head(FILE *out, const char *name, const char *type,
 					 const char *help);
 static void put_rows(FILE *out, const struct metrics *from);
@@ -279,9 +271,10 @@ put_snapshot(FILE *out, const struct metrics *from)
 			(double) from->snapshot_hold_us / US);
 	put_head(out, "snapshot_tables", "gauge", "Tables of the snapshot, by how "
 			 "far they are.");
-	for (int i = 0; i < METRICS_TABLE_STATES; i++)
+	for (int i = 0; i < SNAPSHOT_STATES; i++)
 		fprintf(out, PREFIX "snapshot_tables{state=\"%s\"} %" PRIu64 "\n",
-				table_states[i], from->snapshot_tables[i]);
+				snapshot_state_name((enum snapshot_table_state) i),
+				from->snapshot_tables[i]);
 }
 
 static void

@@ -18,6 +18,7 @@
 
 #include "lsn.h"
 #include "reaction.h"
+#include "snapshot_table.h"
 
 #define METRICS_TABLES_MAX	1000	/* all others share one more */
 #define METRICS_KINDS_MAX	32	/* of Kafka errors; likewise */
@@ -59,17 +60,6 @@ struct metrics_kind
 {
 	char	   *name;			/* owned, as long as the process lives */
 	uint64_t	count;
-};
-
-/* Of a table of the snapshot. */
-enum metrics_table_state
-{
-	TABLE_WAITING,
-	TABLE_COPYING,
-	TABLE_DONE,
-	TABLE_FAILED,
-	TABLE_CANCELLED,
-	METRICS_TABLE_STATES,
 };
 
 struct metrics
@@ -132,7 +122,7 @@ struct metrics
 	uint64_t	snapshot_rounds;
 	int64_t		snapshot_hold_us;	/* for so long the stream was held */
 	uint64_t	snapshot_estimate;	/* rows of all tables of the snapshot */
-	uint64_t	snapshot_tables[METRICS_TABLE_STATES];
+	uint64_t	snapshot_tables[SNAPSHOT_STATES];
 
 	/* --- for others --- */
 	bool		standby;		/* waits for another to leave the slot */

@@ -134,7 +134,6 @@ sight_sees_sent(const struct sight *sight, const struct sight_sent *sent)
 {
 	uint64_t	oldest = sent->count > SIGHT_SENT ? sent->count - SIGHT_SENT :
 		0;
-
 	uint32_t	now = (uint32_t) (clock_ms() / 1000);
 
 	for (uint64_t i = sent->count; i-- > oldest;)

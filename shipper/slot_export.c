@@ -4,13 +4,10 @@
  */
 #include "slot_export.h"
 
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <libpq-fe.h>
 
-#include "clock.h"
 #include "connect.h"
 #include "mem.h"
 #include "names.h"
@@ -22,8 +19,6 @@ static volatile sig_atomic_t never = 0;
 static PGresult *create(PGconn *conn, const struct config *cfg,
 						struct server *server,
 						void (*name_blockers) (struct server *server));
-static PGresult *await(PGconn *conn, struct server *server,
-					   void (*name_blockers) (struct server *server));
 
 enum slot_refusal
 slot_export_create(struct server *server, const struct config *cfg,
@@ -68,43 +63,17 @@ create(PGconn *conn, const struct config *cfg, struct server *server,
 									 slot, cfg->failover ? ", FAILOVER true" :
 									 "");
 	PGresult   *result = NULL;
+	bool		late = false;
 
 	if (PQsendQuery(conn, command) == 1)
-		result = await(conn, server, name_blockers);
+		result = connect_await(conn, &never, BLOCKED_MS, &late);
+	if (late)
+	{
+		name_blockers(server);
+		result = connect_await(conn, &never, INT64_MAX / 2, &late);
+	}
 	free(command);
 	free(slot);
-	return result;
-}
-
-static PGresult *
-await(PGconn *conn, struct server *server,
-	  void (*name_blockers) (struct server *server))
-{
-	int64_t		limit = clock_ms() + BLOCKED_MS;
-	PGresult   *result;
-
-	while (PQflush(conn) == 1 || PQisBusy(conn))
-	{
-		struct pollfd fd = {PQsocket(conn), POLLIN, 0};
-
-		if (poll(&fd, 1, 200) > 0 && !PQconsumeInput(conn))
-			break;
-		if (limit > 0 && clock_ms() >= limit)
-		{
-			name_blockers(server);
-			limit = 0;
-		}
-	}
-	result = PQgetResult(conn);
-	while (PQstatus(conn) == CONNECTION_OK && !PQisBusy(conn) &&
-		   result != NULL)
-	{
-		PGresult   *end = PQgetResult(conn);
-
-		if (end == NULL)
-			break;
-		PQclear(end);
-	}
 	return result;
 }
 

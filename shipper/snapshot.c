@@ -44,6 +44,19 @@ snapshot_is_initial(const struct snapshot *snapshot)
 	return snapshot->made.conn != NULL;
 }
 
+struct snapshot_table *
+snapshot_next_table(const struct snapshot *snapshot)
+{
+	return snapshot_plan_next(&snapshot->plan, snapshot_is_initial(snapshot));
+}
+
+bool
+snapshot_has_work(const struct snapshot *snapshot)
+{
+	return snapshot->stream != NULL && !snapshot->plan.paused &&
+		snapshot_next_table(snapshot) != NULL;
+}
+
 bool
 snapshot_has_ended(const struct snapshot *snapshot)
 {
@@ -90,7 +103,7 @@ snapshot_stream_opened(struct snapshot *snapshot, struct stream *stream,
 					   const char *routes, bool fresh)
 {
 	snapshot_stream_lost(snapshot);
-	if (snapshot->all && fresh && snapshot->made.conn == NULL)
+	if (snapshot->all && fresh && !snapshot_is_initial(snapshot))
 		snapshot_plan_add(&snapshot->plan, SNAPSHOT_ALL);
 	snapshot->all = false;
 	free(snapshot->options);
@@ -233,9 +246,7 @@ snapshot_timeout(const struct snapshot *snapshot)
 	switch (snapshot->phase)
 	{
 		case SNAPSHOT_OFF:
-			if (snapshot->stream == NULL || snapshot->plan.paused ||
-				snapshot_plan_next(&snapshot->plan,
-								   snapshot_is_initial(snapshot)) == NULL)
+			if (!snapshot_has_work(snapshot))
 				return -1;
 			break;
 		case SNAPSHOT_WRITERS:

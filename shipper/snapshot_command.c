@@ -24,10 +24,10 @@
 static const json_t *in(const json_t *answer);
 static enum exit_status ask(const struct config *config, json_t *request,
 							json_t **answer);
+static enum exit_status heed(json_t *said, json_t **answer);
 static bool are_tables(const struct snapshot_request *wish);
 static json_t *make_request(const struct snapshot_request *wish);
 static void show(const struct snapshot_request *wish, const json_t *snapshot);
-static bool is_there(const struct config *config);
 static enum exit_status await_record(const struct config *config,
 									 bool follows, json_t **answer);
 static json_int_t number(const json_t *answer, const char *key);
@@ -107,13 +107,21 @@ ask(const struct config *config, json_t *request, json_t **answer)
 {
 	json_t	   *said;
 	char	   *reason = NULL;
-	const char *error;
-	const char *hint;
 	enum control_outcome outcome = control_ask(config, request, &said,
 											   &reason);
 
 	if (outcome != CONTROL_ANSWERED)
 		return control_fail(outcome, reason);
+	return heed(said, answer);
+}
+
+/* An answer, which is taken over. */
+static enum exit_status
+heed(json_t *said, json_t **answer)
+{
+	const char *error;
+	const char *hint;
+
 	if (!control_agreed(said, &error, &hint))
 	{
 		log_error("%s", error);
@@ -155,6 +163,9 @@ await_record(const struct config *config, bool follows, json_t **answer)
 	json_int_t	process = number(*answer, "pid");
 	int64_t		until = clock_ms() + RECORD_MS;
 	enum exit_status status = EXIT_ASKED;
+	enum control_outcome outcome;
+	char	   *reason = NULL;
+	json_t	   *said;
 
 	while (status == EXIT_ASKED && number(*answer, "pid") == process &&
 		   json_object_get(*answer, "recorded") != NULL &&
@@ -169,9 +180,17 @@ await_record(const struct config *config, bool follows, json_t **answer)
 			return EXIT_ASKED;
 		}
 		poll(NULL, 0, RECORD_LOOK_MS);
-		if (follows && !is_there(config))
-			return EXIT_ASKED;	/* who follows waits for the next one */
-		status = ask(config, json_pack("{s:s}", "command", "status"), answer);
+		outcome = control_ask(config, json_pack("{s:s}", "command", "status"),
+							  &said, &reason);
+		if (outcome == CONTROL_ANSWERED)
+			status = heed(said, answer);
+		else if (!follows)
+			return control_fail(outcome, reason);
+		else
+		{
+			free(reason);		/* who follows waits for the next one */
+			return EXIT_ASKED;
+		}
 	}
 	if (status != EXIT_ASKED || number(*answer, "pid") == process)
 		return status;
@@ -213,19 +232,4 @@ judge(const json_t *snapshot)
 	else
 		return EXIT_ASKED;
 	return EXIT_PERSON;
-}
-
-static bool
-is_there(const struct config *config)
-{
-	json_t	   *said = NULL;
-	char	   *reason = NULL;
-	bool		there = control_ask(config, json_pack("{s:s}", "command",
-													  "status"),
-									&said, &reason) == CONTROL_ANSWERED;
-
-	if (there)
-		json_decref(said);
-	free(reason);
-	return there;
 }

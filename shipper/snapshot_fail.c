@@ -36,13 +36,11 @@ void
 snapshot_refused(struct snapshot *snapshot, const struct reader *reader,
 				 bool lost)
 {
+	/* whoever waits for a lock goes first, and is soon through */
+	if (!lost && strcmp(reader_sqlstate(reader), "55P03") == 0)
+		snapshot->failures = 0;
 	if (lost)
 		snapshot_again(snapshot, "the connection is lost");
-	else if (strcmp(reader_sqlstate(reader), "55P03") == 0)
-	{
-		snapshot->failures = 0; /* whoever waits for the lock goes first */
-		snapshot_again(snapshot, reader_error(reader));
-	}
 	else if (is_passing(reader_sqlstate(reader)))
 		snapshot_again(snapshot, reader_error(reader));
 	else

@@ -20,7 +20,7 @@ static char *plain_name(const char *written);
 static bool is_plain(const char *name);
 static const char *state_name(const struct snapshot *snapshot);
 static uint64_t rate_of(const struct snapshot *snapshot);
-static json_t *time_left(const struct snapshot *snapshot, int64_t estimate,
+static json_t *time_left(const struct snapshot *snapshot, uint64_t estimate,
 						 uint64_t rows);
 static void tell_log(struct snapshot *snapshot);
 
@@ -32,6 +32,8 @@ snapshot_want(struct snapshot *snapshot, size_t count,
 {
 	static const char *const all[] = {SNAPSHOT_ALL};
 	bool		added = false;
+	char	   *error = NULL;
+	char	  **names;
 
 	*hint = NULL;
 	if (snapshot->stream == NULL)
@@ -44,26 +46,27 @@ snapshot_want(struct snapshot *snapshot, size_t count,
 		tables = all;
 		count = 1;
 	}
+	names = mem_zalloc(count * sizeof(*names));
+	for (size_t i = 0; i < count && error == NULL; i++)
+	{
+		names[i] = plain_name(tables[i]);
+		if (names[i] == NULL)
+			error = mem_format("\"%s\" is no name of a table", tables[i]);
+	}
+	if (error != NULL)
+		*hint = mem_strdup("Write SCHEMA.TABLE, in double quotes what SQL "
+						   "needs in them.");
+	else
+		snapshot_plan_tidy(&snapshot->plan);
 	for (size_t i = 0; i < count; i++)
 	{
-		char	   *name = plain_name(tables[i]);
-
-		if (name == NULL)
-		{
-			*hint = mem_strdup("Write SCHEMA.TABLE, in double quotes what SQL "
-							   "needs in them.");
-			return mem_format("\"%s\" is no name of a table", tables[i]);
-		}
-		free(name);
+		if (error == NULL)
+			added |= snapshot_plan_add(&snapshot->plan, names[i]);
+		free(names[i]);
 	}
-	snapshot_plan_tidy(&snapshot->plan);
-	for (size_t i = 0; i < count; i++)
-	{
-		char	   *name = plain_name(tables[i]);
-
-		added |= snapshot_plan_add(&snapshot->plan, name);
-		free(name);
-	}
+	free(names);
+	if (error != NULL)
+		return error;
 	if (!added)
 	{
 		*hint = mem_strdup("\"wal2kafka snapshot --status\" tells how far it "
@@ -161,7 +164,7 @@ snapshot_status(const struct snapshot *snapshot)
 	const struct snapshot_plan *plan = &snapshot->plan;
 	json_t	   *tables = json_array();
 	json_t	   *status = json_object();
-	int64_t		estimate = 0;
+	uint64_t	estimate = snapshot_plan_estimate(plan);
 	uint64_t	rows = snapshot_plan_rows(plan);
 
 	for (size_t i = 0; i < plan->count; i++)
@@ -179,12 +182,12 @@ snapshot_status(const struct snapshot *snapshot)
 		if (table->error != NULL)
 			json_object_set_new(entry, "error", json_string(table->error));
 		json_array_append_new(tables, entry);
-		estimate += snapshot_table_estimate(table);
 	}
 	json_object_set_new(status, "state", json_string(state_name(snapshot)));
 	json_object_set_new(status, "tables", tables);
 	json_object_set_new(status, "rows", json_integer((json_int_t) rows));
-	json_object_set_new(status, "estimate", json_integer(estimate));
+	json_object_set_new(status, "estimate",
+						json_integer((json_int_t) estimate));
 	json_object_set_new(status, "rate", json_integer(
 		(json_int_t) rate_of(snapshot)));
 	json_object_set_new(status, "seconds_left", time_left(snapshot, estimate,
@@ -210,14 +213,14 @@ state_name(const struct snapshot *snapshot)
 }
 
 static json_t *
-time_left(const struct snapshot *snapshot, int64_t estimate, uint64_t rows)
+time_left(const struct snapshot *snapshot, uint64_t estimate, uint64_t rows)
 {
 	uint64_t	rate = rate_of(snapshot);
 
 	if (rate == 0 || !snapshot_plan_is_open(&snapshot->plan) ||
-		snapshot->plan.paused || estimate < (int64_t) rows)
+		snapshot->plan.paused || estimate < rows)
 		return json_null();
-	return json_integer((json_int_t) (((uint64_t) estimate - rows) / rate));
+	return json_integer((json_int_t) ((estimate - rows) / rate));
 }
 
 /* Counts only when something has changed: there may be thousands of tables. */
@@ -232,14 +235,10 @@ snapshot_tell(struct snapshot *snapshot)
 	if (snapshot->told_version == plan->version)
 		return;
 	snapshot->told_version = plan->version;
-	metrics.snapshot_estimate = 0;
+	metrics.snapshot_estimate = snapshot_plan_estimate(plan);
 	memset(metrics.snapshot_tables, 0, sizeof(metrics.snapshot_tables));
 	for (size_t i = 0; i < plan->count; i++)
-	{
 		metrics.snapshot_tables[plan->tables[i].state]++;
-		metrics.snapshot_estimate += (uint64_t)
-			snapshot_table_estimate(&plan->tables[i]);
-	}
 }
 
 /* Rows a second, while one is going on. */
@@ -269,7 +268,7 @@ tell_log(struct snapshot *snapshot)
 	if (open && snapshot->told_at > 0)
 		log_info("snapshot: %" PRIu64 " of about %" PRIu64 " rows, %" PRIu64
 				 " rows/s", snapshot_plan_rows(plan),
-				 metrics.snapshot_estimate, rate_of(snapshot));
+				 snapshot_plan_estimate(plan), rate_of(snapshot));
 	else if (!open)
 	{
 		log_info("snapshot: %s, %" PRIu64 " rows in %" PRId64 ".%" PRId64

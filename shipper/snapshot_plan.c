@@ -25,6 +25,7 @@ struct snapshot_chunk
 };
 
 static void forget_chunk(struct snapshot_plan *plan);
+static uint64_t table_estimate(const struct snapshot_table *table);
 static void free_table(struct snapshot_table *table);
 static void set_json(json_t **to, json_t *value);
 static bool is_open(const struct snapshot_table *table);
@@ -60,12 +61,23 @@ snapshot_plan_rows(const struct snapshot_plan *plan)
 	return rows;
 }
 
-int64_t
-snapshot_table_estimate(const struct snapshot_table *table)
+uint64_t
+snapshot_plan_estimate(const struct snapshot_plan *plan)
+{
+	uint64_t	rows = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		rows += table_estimate(&plan->tables[i]);
+	return rows;
+}
+
+/* Rows that it has, as far as is known: at least those it had. */
+static uint64_t
+table_estimate(const struct snapshot_table *table)
 {
 	if (!is_open(table) || table->estimate < (int64_t) table->rows)
-		return (int64_t) table->rows;
-	return table->estimate;
+		return table->rows;
+	return (uint64_t) table->estimate;
 }
 
 void
@@ -120,7 +132,7 @@ load_table(struct snapshot_plan *plan, const json_t *entry)
 		if (strcmp(state, state_names[i]) == 0)
 			table->state = (enum snapshot_table_state) i;
 	table->error = error != NULL ? mem_strdup(error) : NULL;
-	table->rows = table->sent_rows = (uint64_t)
+	table->rows = (uint64_t)
 		json_integer_value(json_object_get(entry, "rows"));
 	if (is_texts(after) && is_texts(json_object_get(entry, "key")) &&
 		json_array_size(after) ==
@@ -361,7 +373,6 @@ snapshot_plan_sent(struct snapshot_plan *plan, struct snapshot_table *table,
 	plan->newest = chunk;
 
 	set_json(&table->sent_after, json_incref(after));
-	table->sent_rows += rows;
 	table->sent_all = after == NULL;
 	if (table->state == SNAPSHOT_WAITING)
 		table->state = SNAPSHOT_COPYING;
@@ -400,7 +411,6 @@ snapshot_plan_unsent(struct snapshot_plan *plan)
 		struct snapshot_table *table = &plan->tables[i];
 
 		set_json(&table->sent_after, json_incref(table->after));
-		table->sent_rows = table->rows;
 		table->sent_all = false;
 	}
 }
@@ -469,7 +479,7 @@ restart(struct snapshot_table *table)
 	table->error = NULL;
 	set_json(&table->after, NULL);
 	set_json(&table->sent_after, NULL);
-	table->rows = table->sent_rows = 0;
+	table->rows = 0;
 	table->sent_all = table->known = false;
 }
 

@@ -17,18 +17,9 @@
 #include <jansson.h>
 
 #include "ledger.h"
+#include "snapshot_table.h"
 
 #define SNAPSHOT_ALL	"*"		/* in place of a name: whatever is captured */
-
-enum snapshot_table_state
-{
-	SNAPSHOT_WAITING,
-	SNAPSHOT_COPYING,
-	SNAPSHOT_DONE,
-	SNAPSHOT_FAILED,
-	SNAPSHOT_CANCELLED,
-	SNAPSHOT_STATES,			/* how many there are */
-};
 
 struct snapshot_table
 {
@@ -50,7 +41,6 @@ struct snapshot_table
 	json_t	   *after;			/* the last key's texts; NULL: at the start */
 	json_t	   *sent_after;
 	uint64_t	rows;
-	uint64_t	sent_rows;
 	bool		sent_all;		/* its last chunk was sent */
 	bool		later;			/* not to be copied as it was when the slot
 								 * was made: it is gone */
@@ -142,13 +132,8 @@ extern void snapshot_plan_acked(struct snapshot_plan *plan,
 /* What was sent and not acknowledged is to be sent again. */
 extern void snapshot_plan_unsent(struct snapshot_plan *plan);
 
-/* Rows that it has, as far as is known: at least those it had. */
-extern int64_t snapshot_table_estimate(const struct snapshot_table *table);
-
-/* Acknowledged rows of all its tables. */
+/* Acknowledged rows of all its tables, and the sum of their estimates. */
 extern uint64_t snapshot_plan_rows(const struct snapshot_plan *plan);
-
-extern const char *
-snapshot_state_name(enum snapshot_table_state state);
+extern uint64_t snapshot_plan_estimate(const struct snapshot_plan *plan);
 
 #endif							/* SNAPSHOT_PLAN_H */

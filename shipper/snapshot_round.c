@@ -87,8 +87,7 @@ next_table(struct snapshot *snapshot)
 {
 	struct snapshot_table *table;
 
-	while ((table = snapshot_plan_next(&snapshot->plan,
-						   snapshot_is_initial(snapshot))) != NULL)
+	while ((table = snapshot_next_table(snapshot)) != NULL)
 	{
 		if (!table->known)
 			return NULL;		/* wished for just now: asked about first */
@@ -130,14 +129,12 @@ snapshot_round_divide(struct snapshot *snapshot)
 {
 	const PGresult *answer = reader_answer(snapshot->readers[0]);
 	struct snapshot_round *round = &snapshot->round;
+	int			keys = has_key(snapshot) ? PQntuples(answer) : 0;
 
 	round->count = 0;
-	if (!has_key(snapshot))
-		round->chunks[round->count++].upto = NULL;
-	else
-		for (int i = 0; i < PQntuples(answer); i++)
+	for (int i = 0; i < keys; i++)
 		round->chunks[round->count++].upto = read_key(answer, i);
-	if (has_key(snapshot) && round->count < snapshot->reader_count)
+	if (round->count < snapshot->reader_count)
 		round->chunks[round->count++].upto = NULL;
 }
 

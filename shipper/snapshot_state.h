@@ -98,6 +98,15 @@ struct snapshot
 	int64_t		told_at;		/* ms; people, in the log; 0: not yet */
 };
 
+/* --- snapshot.c -------------------------------------------------------- */
+
+/* The table to go on with; NULL: there is none for now. */
+extern struct snapshot_table *
+snapshot_next_table(const struct snapshot *snapshot);
+
+/* Whether there is one, a stream to copy it into, and nobody paused it. */
+extern bool snapshot_has_work(const struct snapshot *snapshot);
+
 /* --- people, snapshot_people.c ----------------------------------------- */
 
 /* Metrics, and a line of the log now and then. */
@@ -157,7 +166,7 @@ extern void snapshot_abandon(struct snapshot *snapshot, int64_t delay);
 /* The slot's database snapshot is given up: the stream may begin. */
 extern void snapshot_end_initial(struct snapshot *snapshot);
 
-/* The same as snapshot_abandon(), after a delay that grows with each failure in a row. */
+/* The same as snapshot_abandon(), for longer with each failure in a row. */
 extern void snapshot_again(struct snapshot *snapshot, const char *reason);
 
 /*

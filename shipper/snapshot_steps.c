@@ -21,7 +21,6 @@
 #define BLIND_TELL_MS	10000
 
 static bool has_all_initial(const struct snapshot *snapshot);
-static bool may_begin(const struct snapshot *snapshot);
 static void begin(struct snapshot *snapshot);
 static void imported(struct snapshot *snapshot);
 static void ask_tables(struct snapshot *snapshot);
@@ -55,7 +54,8 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 		case SNAPSHOT_OFF:
 			if (has_all_initial(snapshot))
 				snapshot_end_initial(snapshot);
-			else if (may_begin(snapshot))
+			else if (now >= snapshot->not_before &&
+					 snapshot_has_work(snapshot))
 				begin(snapshot);
 			break;
 		case SNAPSHOT_IMPORT:
@@ -121,9 +121,7 @@ snapshot_step(struct snapshot *snapshot, struct position sent, bool idle)
 				snapshot->phase = SNAPSHOT_REST;
 			break;
 		case SNAPSHOT_REST:
-			if (snapshot->plan.paused ||
-				snapshot_plan_next(&snapshot->plan,
-						   snapshot_is_initial(snapshot)) == NULL)
+			if (!snapshot_has_work(snapshot))
 				snapshot_abandon(snapshot, 0);
 			else if (now >= snapshot->not_before &&
 					 (now >= snapshot->rest_until || is_quiet(snapshot, now)))
@@ -136,16 +134,7 @@ static bool
 has_all_initial(const struct snapshot *snapshot)
 {
 	return snapshot->stream != NULL && snapshot_is_initial(snapshot) &&
-		snapshot_plan_next(&snapshot->plan, true) == NULL;
-}
-
-static bool
-may_begin(const struct snapshot *snapshot)
-{
-	return snapshot->stream != NULL && !snapshot->plan.paused &&
-		clock_ms() >= snapshot->not_before &&
-		snapshot_plan_next(&snapshot->plan,
-						   snapshot_is_initial(snapshot)) != NULL;
+		snapshot_next_table(snapshot) == NULL;
 }
 
 /*
@@ -172,7 +161,7 @@ begin(struct snapshot *snapshot)
 		snapshot->started_at = clock_ms();
 		snapshot->started_rows = snapshot->plan.acked_rows;
 	}
-	if (snapshot->made.conn != NULL)
+	if (snapshot_is_initial(snapshot))
 	{
 		snapshot_round_import(snapshot, 0, snapshot->made.snapshot);
 		snapshot->phase = SNAPSHOT_IMPORT;

@@ -144,7 +144,7 @@ test_page(void)
 	char	   *page;
 
 	metrics.snapshot_hold_us = 1500000;
-	metrics.snapshot_tables[TABLE_FAILED] = 2;
+	metrics.snapshot_tables[SNAPSHOT_FAILED] = 2;
 	page = exposition_text(&metrics);
 
 	ok(strstr(page, "\nwal2kafka_table_records_total{schema=\"public\","
