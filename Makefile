@@ -12,6 +12,8 @@
 #	make chaos [MINUTES=10] [SEED=n] [MAJOR=18]
 #	                   random faults under load
 #	make mutants       known bugs, one at a time: do the stories see them?
+#	make bench [SHORT=1] [ROWS=n] [ROUNDS=n] [WORKLOADS=...] [CONTENDERS=...] [MAJOR=18]
+#	                   what decoding costs, beside other plugins; see bench/README.md
 #	make plugin, make shipper, make install-plugin, make install-shipper
 #	                   one of the two alone
 
@@ -72,6 +74,9 @@ chaos:
 mutants:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long $@
 
+bench:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)bench/run' component $(MAJOR)
+
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)demo/run'
 
@@ -79,4 +84,5 @@ help:
 	@sed -n 's/^#	//p' '$(firstword $(MAKEFILE_LIST))'
 
 .PHONY: all plugin shipper install install-plugin install-shipper uninstall \
-	clean check check-all check-long chaos mutants demo help
+	clean check check-all check-long chaos mutants bench demo \
+	help
