@@ -1,0 +1,123 @@
+# A server, a backlog, and contenders that decode it in turns.
+package Bench::Component;
+
+use strict;
+use warnings;
+
+use Bench::Contender;
+use Bench::Cpu;
+use Bench::Workload;
+use Exporter 'import';
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Test;
+
+our @EXPORT = qw(run_workload);
+
+my $db = 'bench';
+my ($node, $calls);
+
+sub start_server
+{
+	my $build = $ENV{WAL2KAFKA_BUILD} || top_dir();
+
+	$calls = spit(launch_dir() . '/calls', '');
+	local $ENV{COUNT_CALLS} = $calls;
+	local $ENV{LD_PRELOAD} = top_dir() . '/build/count_calls.so';
+	$node = new_server('source', conf => <<"EOF" . allow_list());
+listen_addresses = '127.0.0.1'
+dynamic_library_path = '$build:${\top_dir()}/bench/null:\$libdir'
+shared_buffers = 256MB
+max_wal_size = 16GB
+checkpoint_timeout = 1h
+autovacuum = off
+synchronous_commit = off
+wal_sender_timeout = 0
+EOF
+	return;
+}
+
+# An older minor does not know it, and would not start.
+sub allow_list
+{
+	return '' if !Wal2Kafka::Cluster::knows_allow_list();
+	return "output_plugin_libraries = '" . join(', ', libraries()) . "'\n";
+}
+
+# Writes a workload and has each contender read it, once and then $rounds times
+# that count.  Returns these runs, hashes of workload, contender, round, figures.
+sub run_workload
+{
+	my ($workload, $rounds, @contenders) = @_;
+	my @runs;
+
+	start_server() if !$node;
+	my $end = write_backlog($workload);
+	for my $contender (@contenders)
+	{
+		$node->safe_psql($db, <<"EOF");
+SELECT pg_copy_logical_replication_slot('base', '$contender->{name}', false,
+	'$contender->{plugin}')
+EOF
+	}
+	for my $round (0 .. $rounds)
+	{
+		for my $contender (@contenders)
+		{
+			my $run = measure($workload, $contender, $end, $round);
+			push @runs, $run if $round > 0;
+		}
+	}
+	$node->safe_psql('postgres',
+		'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots'
+	);
+	$node->safe_psql('postgres', "DROP DATABASE $db");
+	return @runs;
+}
+
+# Returns where it ends.
+sub write_backlog
+{
+	my ($workload) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	$node->safe_psql($db, $workload->{setup});
+	$node->safe_psql($db,
+		q{SELECT pg_create_logical_replication_slot('base', 'test_decoding')}
+	);
+	$node->safe_psql($db, $workload->{load});
+	return $node->safe_psql($db, 'SELECT pg_current_wal_lsn()');
+}
+
+sub measure
+{
+	my ($workload, $contender, $end, $round) = @_;
+	my $name = $contender->{name};
+	my $n = $workload->{rows};
+	my $told = $contender->{filters} ? $workload->{published} : $n;
+
+	steal();
+	my $got = drain(
+		$contender,
+		conninfo => 'host=127.0.0.1 sslmode=disable port='
+		  . $node->port
+		  . " dbname=$db",
+		slot => $name,
+		end => $end,
+		rows => $name eq 'null' ? 0 : $told,
+		verify => $round == 0 && $name eq 'frames',
+		calls => $calls);
+	my %figures = (
+		workload => $workload->{name},
+		contender => $name,
+		round => $round,
+		rows => $n,
+		rows_per_s => $n / $got->{seconds},
+		sender_us => $got->{sender_cpu} / $n * 1e6,
+		client_us => $got->{client_cpu} / $n * 1e6,
+		anon_mb => $got->{anon_kb} / 1024,
+		steal => steal());
+	$figures{$_} = $got->{$_} / $n for qw(bytes messages sends recvs);
+	return \%figures;
+}
+
+1;
