@@ -14,6 +14,8 @@
 #	make mutants       known bugs, one at a time: do the stories see them?
 #	make bench [SHORT=1] [ROWS=n] [ROUNDS=n] [WORKLOADS=...] [CONTENDERS=...] [MAJOR=18]
 #	                   what decoding costs, beside other plugins; see bench/README.md
+#	make bench-kafka [SHORT=1] [ROWS=n] [ROUNDS=n] [CONTENDERS=...] [RATES=...] [PEER=...]
+#	                   from the log into Kafka, beside Debezium and other pipelines
 #	make plugin, make shipper, make install-plugin, make install-shipper
 #	                   one of the two alone
 
@@ -77,6 +79,9 @@ mutants:
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)bench/run' component $(MAJOR)
 
+bench-kafka:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)bench/run' kafka $(MAJOR)
+
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)demo/run'
 
@@ -84,5 +89,5 @@ help:
 	@sed -n 's/^#	//p' '$(firstword $(MAKEFILE_LIST))'
 
 .PHONY: all plugin shipper install install-plugin install-shipper uninstall \
-	clean check check-all check-long chaos mutants bench demo \
+	clean check check-all check-long chaos mutants bench bench-kafka demo \
 	help

@@ -1,0 +1,140 @@
+#!/usr/bin/perl
+# From the write-ahead log into Kafka: this project beside others, with one
+# backlog, server, broker and machine.  See README.md.
+#
+#	perl bench/kafka.pl		after "make", "make -C test", "make -C bench" and
+#							"make -C bench/kafka"
+use strict;
+use warnings;
+use IO::Handle;
+
+# the server's modules send standard output into a log file
+our $out;
+BEGIN { open $out, '>&', \*STDOUT; $out->autoflush; }
+
+use FindBin;
+use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../test/lib";
+use Wal2Kafka::Test;
+use Bench::IntoKafka;
+use Bench::KafkaReport;
+use Bench::Peer;
+use Bench::Results;
+use Bench::Table;
+use Test::More ();
+use Wal2Kafka::Cluster;
+use Wal2Kafka::Kafka;
+
+Test::More->builder->output('/dev/null');
+
+my $short = $ENV{SHORT};
+my $rows = $ENV{ROWS} || ($short ? 300_000 : 2_000_000);
+my $rounds = $ENV{ROUNDS} || ($short ? 1 : 3);
+
+sub contenders
+{
+	my @known = Bench::Peer::known();
+	my %wanted = map { $_ => 1 } split ' ',
+	  $ENV{CONTENDERS} || join ' ', map { $_->{name} } @known;
+	my @run;
+
+	for my $peer (grep { $wanted{ $_->{name} } } @known)
+	{
+		if ($peer->{missing})
+		{
+			print $out
+			  "$peer->{name} is left out: no $peer->{missing} here\n";
+			next;
+		}
+		push @run, Bench::Peer->new($peer);
+	}
+	return @run;
+}
+
+# A server with a backlog behind the slot "base".
+sub server
+{
+	my $node = new_server('source', conf => <<'EOF' . allow_list());
+listen_addresses = '127.0.0.1'
+logical_decoding_work_mem = 256MB
+shared_buffers = 256MB
+max_wal_size = 16GB
+checkpoint_timeout = 1d
+autovacuum = off
+wal_sender_timeout = 0
+track_commit_timestamp = on
+EOF
+	$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE narrow (id int PRIMARY KEY, name text, created_on timestamptz);
+CREATE TABLE probe (id int PRIMARY KEY, name text, created_on timestamptz);
+CREATE PUBLICATION p FOR TABLE narrow, probe;
+SELECT pg_create_logical_replication_slot('base', 'pgoutput');
+EOF
+	$node->safe_psql('postgres', <<"EOF");
+DO \$\$ BEGIN
+	FOR i IN 0 .. ($rows - 1) / 1000 LOOP
+		INSERT INTO narrow SELECT g, 'name ' || g, now()
+			FROM generate_series(i * 1000, least(i * 1000 + 999, $rows - 1)) g;
+		COMMIT;
+	END LOOP;
+END \$\$;
+EOF
+	return $node;
+}
+
+# An older minor does not know it, and would not start.
+sub allow_list
+{
+	my @plugins = ('wal2kafka', map { $_->{plugin} } Bench::Peer::known());
+	return '' if !Wal2Kafka::Cluster::knows_allow_list();
+	return "output_plugin_libraries = '" . join(', ', @plugins) . "'\n";
+}
+
+# Every peer in turn, round by round.  The first round, of one peer, warms
+# broker and files and does not count.
+sub throughput
+{
+	my ($node, $kafka, @peers) = @_;
+	my @runs;
+
+	print $out "\n$rows rows, 1000 a transaction;",
+	  " CPU in microseconds a row, bytes of key and value\n";
+	for my $round (0 .. $rounds)
+	{
+		for my $peer ($round ? @peers : $peers[0])
+		{
+			my @parts = drain(
+				peer => $peer,
+				node => $node,
+				kafka => $kafka,
+				rows => $rows,
+				slot => $peer->name . "_$round");
+			next if !$round;
+			push @runs, map {
+				{ %$_, round => $round, name => $peer->name }
+			} @parts;
+			printf $out "round %d: %-9s %8.0f rows/s, all in %.2f\n", $round,
+			  $peer->name, @{ $parts[0] }{qw(rate all_in)};
+		}
+	}
+	print $out "\nmedian of $rounds\n";
+	print_table($out, drain_columns(), medians(@runs));
+	return @runs;
+}
+
+# so that servers end with it
+$SIG{$_} = sub { exit 1 }
+  for qw(INT TERM);
+
+die 'a bench of Kafka needs the real one: '
+  . Wal2Kafka::Kafka->why_mock . "\n"
+  if Wal2Kafka::Kafka->why_mock;
+my @peers = contenders() or die "no contender can be run here\n";
+my $folder = new_results('kafka');
+
+# as brokers are that run for long
+my $kafka =
+  Wal2Kafka::Kafka->new(java => [qw(-Xmx1g -XX:TieredStopAtLevel=4)]);
+my $node = server();
+
+write_drains($folder, throughput($node, $kafka, @peers));
+print $out "\nfigures: $folder\n";

@@ -1,0 +1,94 @@
+# Tables, files and pictures of bench/kafka.pl.
+package Bench::KafkaReport;
+
+use strict;
+use warnings;
+
+use Bench::Plot;
+use Bench::Table;
+use Exporter 'import';
+use List::Util qw(uniq);
+use Wal2Kafka::Test;
+
+our @EXPORT = qw(drain_columns medians write_drains);
+
+sub drain_columns
+{
+	return [
+		[ name => 'peer', '%s' ],
+		[ part => 'part', '%s' ],
+		[ rate => 'rows/s', '%.0f' ],
+		[ sender => 'walsender', '%.2f' ],
+		[ application => 'application', '%.2f' ],
+		[ library => 'library', '%.2f' ],
+		[ all_in => 'all in', '%.2f' ],
+		[ broker => 'broker', '%.2f' ],
+		[ rss_mb => 'peak MB', '%.0f' ],
+		[ bytes => 'bytes', '%.0f' ]
+	];
+}
+
+# The median of each figure over the rounds, for each peer and part; low and
+# high are of the rate.
+sub medians
+{
+	my (@runs) = @_;
+	my %group;
+
+	push @{ $group{"$_->{name} $_->{part}"} }, $_ for @runs;
+	return
+	  map { _median(@{ $group{$_} }) }
+	  uniq(map { "$_->{name} $_->{part}" } @runs);
+}
+
+sub _median
+{
+	my (@runs) = @_;
+	my %row = map { $_ => $runs[0]{$_} } qw(name part);
+
+	for my $figure (grep { !/^(?:name|part)$/ } keys %{ $runs[0] })
+	{
+		$row{$figure} = median(map { $_->{$figure} } @runs);
+	}
+	@row{qw(low high)} = spread(map { $_->{rate} } @runs);
+	return \%row;
+}
+
+# Every round, their medians, and a picture of those.
+sub write_drains
+{
+	my ($folder, @runs) = @_;
+	my $path = top_dir() . "/$folder";
+	my @keys =
+	  ((map { $_->[0] } @{ drain_columns() }), qw(rows seconds steal));
+	my @medians = medians(@runs);
+
+	write_csv("$path/drain.csv", [ 'round', @keys ], @runs);
+	write_csv("$path/drain_medians.csv", [ @keys, qw(low high) ], @medians);
+	write_bars(
+		"$path/drain.svg",
+		title => 'A backlog into Kafka',
+		unit => 'median of the rounds',
+		bars => [
+			_bars('rows a second', 'rate', @medians),
+			_bars(
+				'CPU of walsender and tool, seconds for a million rows',
+				'all_in', @medians),
+			_bars('peak memory of the tool, MB', 'rss_mb', @medians)
+		]);
+	return;
+}
+
+sub _bars
+{
+	my ($group, $figure, @rows) = @_;
+	return map {
+		{
+			group => $group,
+			label => "$_->{name}, $_->{part}",
+			value => $_->{$figure}
+		}
+	} grep { defined $_->{$figure} } @rows;
+}
+
+1;
