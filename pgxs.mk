@@ -12,7 +12,7 @@ PG_CPPFLAGS = -DWAL2KAFKA_VERSION='"$(version)"' -Wextra \
 
 REGRESS = setup options identity toast size key_change columns publication filter \
 	column_list truncate \
-	types statements ddl \
+	types scalars statements ddl \
 	session labels routes routing peek preview snapshot messages origin
 tmp_install = $(CURDIR)/tmp_install
 REGRESS_OPTS = --temp-instance=./tmp_check_regress --temp-config=tmp.conf \

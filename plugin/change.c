@@ -64,6 +64,8 @@ fill_unchanged(Wal2KafkaState *state, const Wal2KafkaRelation *relation,
 {
 	bool		any = false;
 
+	if (likely(!state->new_row.has_external))
+		return NULL;
 	for (int c = 0; c < relation->ncolumns; c++)
 	{
 		const Wal2KafkaColumn *column = &relation->columns[c];
@@ -277,6 +279,7 @@ deform(HeapTuple tuple, Relation relation, Wal2KafkaRow *row)
 		return false;
 	heap_deform_tuple(tuple, RelationGetDescr(relation), row->values,
 					  row->nulls);
+	row->has_external = HeapTupleHasExternal(tuple);
 	return true;
 }
 

@@ -5,34 +5,27 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "encoder.h"
+#include "escape.h"
 #include "isolate.h"
+#include "put.h"
+#include "scalar.h"
 
 /* bytes from which on a value's room, memory and interrupts are thought of */
 #define LARGE_VALUE		((Size) 64 * 1024)
 
+/* for a scalar too: text with a header of one byte, escaped and quoted */
+#define SHORT_TEXT_ROOM	(ESCAPE_ROOM(VARATT_SHORT_MAX) + 2)
+StaticAssertDecl(SHORT_TEXT_ROOM >= SCALAR_MAX + 2, "room for any scalar");
+
 /* a name[] has 64 bytes for what may be written as "a," */
 #define LEAST_TEXT		32
-
-static void
-append_integer(StringInfo out, const Wal2KafkaColumn *column, Datum value)
-{
-	char	   *to;
-
-	enlargeStringInfo(out, MAXINT8LEN + 1);
-	to = out->data + out->len;
-	if (column->output == OUTPUT_INT8)
-		out->len += pg_lltoa(DatumGetInt64(value), to);
-	else if (column->output == OUTPUT_INT4)
-		out->len += pg_ltoa(DatumGetInt32(value), to);
-	else
-		out->len += pg_itoa(DatumGetInt16(value), to);
-}
 
 /*
  * Whether that many bytes more may be in the record: asked of everything large
@@ -219,24 +212,19 @@ append_output(StringInfo out, Wal2KafkaEncoder *encoder,
 		pfree(text);
 }
 
-/* Whether the value lies there as it is, and needs no thought. */
+/* False: left to the type's output function. */
 static inline bool
-is_short(Datum value)
+append_scalar(StringInfo out, Wal2KafkaEncoder *encoder,
+			  const Wal2KafkaColumn *column, Datum value)
 {
-	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	char	   *to = put_room(out, out->data + out->len, SCALAR_MAX);
+	char	   *end = wal2kafka_scalar_put(to, column->output, value);
 
-	return VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored);
-}
-
-static inline void
-append_short_text(StringInfo out, Wal2KafkaEncoder *encoder, Datum value)
-{
-	const void *stored = DatumGetPointer(value);
-
-	encoder->size = text_length(stored);
-	(void) wal2kafka_json_escape_within(out, VARDATA_ANY(stored),
-										encoder->size, encoder->charset,
-										encoder->limit);
+	if (unlikely(end == NULL))
+		return false;
+	encoder->size = end - to;
+	put_end(out, end);
+	return true;
 }
 
 void
@@ -244,29 +232,69 @@ wal2kafka_encoder_append(StringInfo out, Wal2KafkaEncoder *encoder,
 						 Wal2KafkaColumn *column, Datum value, bool json)
 {
 	encoder->column = column->name;
-	switch (column->output)
-	{
-		case OUTPUT_BOOL:
-			appendStringInfoCharMacro(out, DatumGetBool(value) ? 't' : 'f');
-			break;
-		case OUTPUT_INT2:
-		case OUTPUT_INT4:
-		case OUTPUT_INT8:
-			append_integer(out, column, value);
-			break;
-		case OUTPUT_TEXT:
-			if (likely(json && is_short(value)))
-				append_short_text(out, encoder, value);
-			else
-				append_stored_text(out, encoder, value, json);
-			break;
-		case OUTPUT_BYTEA:
-			append_bytea(out, encoder, value, json);
-			break;
-		case OUTPUT_PLAIN:
-		case OUTPUT_FUNCTION:
-			append_output(out, encoder, column, value, json);
-			break;
-	}
+	if (column->output == OUTPUT_TEXT)
+		append_stored_text(out, encoder, value, json);
+	else if (column->output == OUTPUT_BYTEA)
+		append_bytea(out, encoder, value, json);
+	else if (!wal2kafka_is_scalar(column->output) ||
+			 !append_scalar(out, encoder, column, value))
+		append_output(out, encoder, column, value, json);
 	encoder->column = NULL;
+}
+
+/*
+ * Text that lies there as it is and needs no thought, as most text does: not
+ * far away, not long, in UTF-8.  NULL: it needs some.
+ */
+static inline char *
+put_short_text(char *to, const Wal2KafkaEncoder *encoder, Datum value)
+{
+	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	unsigned	seen = 0;
+	int			len;
+
+	if (!VARATT_IS_SHORT(stored) || VARATT_IS_EXTERNAL(stored) ||
+		encoder->charset != CHARSET_UTF8)
+		return NULL;
+	len = VARSIZE_SHORT(stored) - VARHDRSZ_SHORT;
+	*to++ = '"';
+	to = escape_text(to, VARDATA_SHORT(stored), len, &seen);
+	*to++ = '"';
+	if (unlikely(seen != 0) &&
+		((seen & ESCAPE_NUL) ||
+		 !pg_verify_mbstr(PG_UTF8, VARDATA_SHORT(stored), len, true)))
+		return NULL;
+	return to;
+}
+
+/* What encoder_put() does not do by itself. */
+static pg_noinline char *
+put_slowly(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+		   Wal2KafkaColumn *column, Datum value)
+{
+	*to++ = '"';
+	put_end(out, to);
+	wal2kafka_encoder_append(out, encoder, column, value, true);
+	to = put_room(out, out->data + out->len, 1);
+	*to++ = '"';
+	return to;
+}
+
+char *
+wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+					  Wal2KafkaColumn *column, Datum value)
+{
+	char	   *end = NULL;
+
+	to = put_room(out, to, SHORT_TEXT_ROOM);
+	if (wal2kafka_is_scalar(column->output))
+	{
+		*to = '"';
+		end = wal2kafka_scalar_put(to + 1, column->output, value);
+		if (likely(end))
+			*end++ = '"';
+	}
+	else if (column->output == OUTPUT_TEXT)
+		end = put_short_text(to, encoder, value);
+	return likely(end) ? end : put_slowly(out, to, encoder, column, value);
 }

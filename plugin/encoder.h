@@ -63,4 +63,12 @@ extern void wal2kafka_encoder_append(StringInfo out,
 									 Wal2KafkaColumn *column, Datum value,
 									 bool json);
 
+/*
+ * The same as a JSON string with its quotes, at "to" behind the end of "out";
+ * returns the place behind it.  Does not say how long the value is.
+ */
+extern char *wal2kafka_encoder_put(StringInfo out, char *to,
+								   Wal2KafkaEncoder *encoder,
+								   Wal2KafkaColumn *column, Datum value);
+
 #endif							/* ENCODER_H */

@@ -3,7 +3,7 @@
  *		The only code that escapes: names and values into JSON strings.
  *
  * Only '"', '\' and bytes below 0x20 are escaped; everything else is raw
- * UTF-8.  Eight bytes are looked at at a time: most text needs nothing.
+ * UTF-8.  escape.h has the inner loop.
  */
 #include "postgres.h"
 
@@ -13,19 +13,18 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "escape.h"
 #include "json.h"
+#include "put.h"
 
-/* a chunk is escaped after its worst case was reserved: \u00xx each */
+/* a chunk is escaped after its worst case was reserved */
 #define CHUNK			1024
-#define WORST_CASE		6
 
 /* text is converted in pieces of that many bytes */
 #define PIECE			8192
 
 /* more than any record may have, and a buffer that grows can still hold */
 #define CONVERTED_MAX	(MaxAllocSize / 4 * 3)
-
-#define EVERY_BYTE(b)	(UINT64CONST(0x0101010101010101) * (b))
 
 Wal2KafkaCharset
 wal2kafka_charset(bool text_lines)
@@ -35,90 +34,15 @@ wal2kafka_charset(bool text_lines)
 	return text_lines ? CHARSET_CONVERT_ASCII : CHARSET_CONVERT;
 }
 
-/* Whether any of eight bytes is '"', '\' or below 0x20; exact. */
-static inline bool
-any_special(uint64 bytes)
-{
-	uint64		quote = bytes ^ EVERY_BYTE('"');
-	uint64		backslash = bytes ^ EVERY_BYTE('\\');
-
-	return (((bytes - EVERY_BYTE(0x20)) & ~bytes) |
-			((quote - EVERY_BYTE(1)) & ~quote) |
-			((backslash - EVERY_BYTE(1)) & ~backslash)) & EVERY_BYTE(0x80);
-}
-
-/* Stores the escape of one byte and returns the place behind it. */
-static char *
-escape_byte(char *to, unsigned char c)
-{
-	static const char hex[] = "0123456789abcdef";
-	static const char short_form[] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
-		['"'] = '"', ['\\'] = '\\',
-	};
-
-	*to++ = '\\';
-	if (c < sizeof(short_form) && short_form[c] != '\0')
-		*to++ = short_form[c];
-	else
-	{
-		*to++ = 'u';
-		*to++ = '0';
-		*to++ = '0';
-		*to++ = hex[c >> 4];
-		*to++ = hex[c & 15];
-	}
-	return to;
-}
-
-static inline char *
-escape_bytes(char *to, const char *from, int len)
-{
-	for (int i = 0; i < len; i++)
-	{
-		unsigned char c = (unsigned char) from[i];
-
-		if (unlikely(c < 0x20 || c == '"' || c == '\\'))
-			to = escape_byte(to, c);
-		else
-			*to++ = (char) c;
-	}
-	return to;
-}
-
 /* Returns whether there is any byte beyond ASCII. */
 static bool
 escape_chunk(StringInfo out, const char *text, int len)
 {
-	uint64		seen = 0;
-	char	   *to;
+	char	   *to = put_room(out, out->data + out->len, ESCAPE_ROOM(len));
+	unsigned	seen = 0;
 
-	enlargeStringInfo(out, len * WORST_CASE);
-	to = out->data + out->len;
-
-	while (len >= 8)
-	{
-		uint64		bytes;
-
-		memcpy(&bytes, text, 8);
-		seen |= bytes;
-		if (likely(!any_special(bytes)))
-		{
-			memcpy(to, &bytes, 8);
-			to += 8;
-		}
-		else
-			to = escape_bytes(to, text, 8);
-		text += 8;
-		len -= 8;
-	}
-	for (int i = 0; i < len; i++)
-		seen |= (unsigned char) text[i];
-	to = escape_bytes(to, text, len);
-
-	*to = '\0';
-	out->len = to - out->data;
-	return (seen & EVERY_BYTE(0x80)) != 0;
+	put_end(out, escape_text(to, text, len, &seen));
+	return (seen & ESCAPE_BEYOND_ASCII) != 0;
 }
 
 /*
@@ -317,7 +241,7 @@ is_ascii(const char *text, int len)
 	}
 	for (int i = 0; i < len; i++)
 		seen |= (unsigned char) text[i];
-	return (seen & EVERY_BYTE(0x80)) == 0;
+	return (seen & ESCAPE_EVERY_BYTE(0x80)) == 0;
 }
 
 const char *

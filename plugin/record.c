@@ -13,26 +13,49 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "put.h"
 #include "record.h"
+#include "scalar.h"
+
+/* for numbers, names of fields and punctuation beside what asks for its own */
+#define ROOM	128
 
 #define append_literal(out, text) \
 	appendBinaryStringInfo((out), (text), sizeof(text) - 1)
 
-void
-wal2kafka_txn_texts(Wal2KafkaTxn *txn)
+/* YYYY-MM-DDTHH:MM:SS.ffffffZ */
+static int
+put_commit_ts(char *text, int size, TimestampTz time)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
+	int64		day;
+	int64		micros = wal2kafka_time_split(time, &day);
+	char	   *to = wal2kafka_date_put(text, day);
 
-	txn->lsn_len = pg_ulltoa_n(txn->commit_lsn, txn->lsn_text);
-
-	if (timestamp2tm(txn->commit_time, NULL, &tm, &fsec, NULL, NULL) != 0)
+	if (likely(to))
+	{
+		*to++ = 'T';
+		to = wal2kafka_clock_put(to, micros / USECS_PER_SEC);
+		*to++ = '.';
+		to = wal2kafka_micros_put(to, (int) (micros % USECS_PER_SEC));
+		*to++ = 'Z';
+		return to - text;
+	}
+	/* an origin may claim any */
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0)
 		elog(ERROR, "commit time out of range");
-	txn->commit_ts_len =
-		snprintf(txn->commit_ts, sizeof(txn->commit_ts),
-				 "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
-				 tm.tm_year, tm.tm_mon, tm.tm_mday,
-				 tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec);
+	return snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+					tm.tm_year, tm.tm_mon, tm.tm_mday,
+					tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec);
+}
+
+void
+wal2kafka_txn_texts(Wal2KafkaTxn *txn)
+{
+	txn->lsn_len = pg_ulltoa_n(txn->commit_lsn, txn->lsn_text);
+	txn->commit_ts_len = put_commit_ts(txn->commit_ts, sizeof(txn->commit_ts),
+									   txn->commit_time);
 }
 
 static void
@@ -115,60 +138,82 @@ holds(const Wal2KafkaRecord *record, int column)
 		(record->omitted == NULL || !record->omitted[column].omitted);
 }
 
-/* An array parallel to col_names; a row that is not known is all null. */
-static void
-append_row(StringInfo out, Wal2KafkaEncoder *encoder,
-		   const Wal2KafkaRecord *record, const Wal2KafkaRow *row,
-		   Wal2KafkaIdentity known)
+static inline bool
+holds_all(const Wal2KafkaRecord *record)
+{
+	return record->unchanged == NULL && record->omitted == NULL &&
+		(record->op != OP_DELETE || record->old != IDENTITY_KEY);
+}
+
+/*
+ * An array parallel to col_names; a row that is not known is all null.  There
+ * is room for a few bytes at "to", before and after.
+ */
+static char *
+put_row(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+		const Wal2KafkaRecord *record, const Wal2KafkaRow *row,
+		Wal2KafkaIdentity known)
 {
 	Wal2KafkaRelation *relation = record->relation;
+	bool		all = holds_all(record);
 	char		separator = '[';
 
 	for (int i = 0; i < relation->ncolumns; i++)
 	{
 		Wal2KafkaColumn *column = &relation->columns[i];
+		int			attribute = column->attno - 1;
 
-		if (!holds(record, i))
+		if (unlikely(!all) && !holds(record, i))
 			continue;
-		appendStringInfoCharMacro(out, separator);
+		to = put_room(out, to, ROOM);
+		*to++ = separator;
 		separator = ',';
-		if (known == IDENTITY_FULL ||
-			(known == IDENTITY_KEY && column->in_key))
-			append_json_value(out, encoder, column, row);
+		if ((known == IDENTITY_FULL ||
+			 (known == IDENTITY_KEY && column->in_key)) &&
+			!row->nulls[attribute])
+			to = wal2kafka_encoder_put(out, to, encoder, column,
+									   row->values[attribute]);
 		else
-			append_literal(out, "null");
+			to = put_literal(to, "null");
 	}
+	to = put_room(out, to, ROOM);
 	if (separator == '[')
-		appendStringInfoCharMacro(out, '[');
-	appendStringInfoCharMacro(out, ']');
+		*to++ = '[';
+	*to++ = ']';
+	return to;
 }
 
-static void
-append_op(StringInfo out, Wal2KafkaEncoder *encoder,
-		  const Wal2KafkaRecord *record)
+static char *
+put_op(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+	   const Wal2KafkaRecord *record)
 {
 	switch (record->op)
 	{
 		case OP_INSERT:
-			append_literal(out, ",\"op\":{\"Insert\":");
-			append_row(out, encoder, record, record->new_row, IDENTITY_FULL);
+			to = put_literal(to, ",\"op\":{\"Insert\":");
+			to = put_row(out, to, encoder, record, record->new_row,
+						 IDENTITY_FULL);
 			break;
 		case OP_UPDATE:
-			append_literal(out, ",\"op\":{\"Update\":[");
-			append_row(out, encoder, record, record->old_row, record->old);
-			appendStringInfoCharMacro(out, ',');
-			append_row(out, encoder, record, record->new_row, IDENTITY_FULL);
-			appendStringInfoCharMacro(out, ']');
+			to = put_literal(to, ",\"op\":{\"Update\":[");
+			to = put_row(out, to, encoder, record, record->old_row,
+						 record->old);
+			*to++ = ',';
+			to = put_row(out, to, encoder, record, record->new_row,
+						 IDENTITY_FULL);
+			*to++ = ']';
 			break;
 		case OP_DELETE:
-			append_literal(out, ",\"op\":{\"Delete\":");
-			append_row(out, encoder, record, record->old_row, record->old);
+			to = put_literal(to, ",\"op\":{\"Delete\":");
+			to = put_row(out, to, encoder, record, record->old_row,
+						 record->old);
 			break;
 		case OP_TRUNCATE:
-			append_literal(out, ",\"op\":{\"Truncate\":null");
+			to = put_literal(to, ",\"op\":{\"Truncate\":null");
 			break;
 	}
-	appendStringInfoCharMacro(out, '}');
+	*to++ = '}';
+	return to;
 }
 
 /* {"table_name":..."lsn": for a record whose columns are not all there */
@@ -287,42 +332,86 @@ append_rare_fields(StringInfo out, Wal2KafkaEncoder *encoder,
 	}
 }
 
+/* NULL: its columns are not all there. */
+static const Wal2KafkaShape *
+find_shape(const Wal2KafkaRecord *record)
+{
+	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
+		return &record->relation->key_only;
+	if (record->op != OP_TRUNCATE && record->unchanged == NULL &&
+		record->omitted == NULL)
+		return &record->relation->full;
+	return NULL;
+}
+
+/* Everything before what the record's operation brings. */
+static char *
+put_head(StringInfo out, Wal2KafkaEncoder *encoder, const Wal2KafkaTxn *txn,
+		 const Wal2KafkaRecord *record, const Wal2KafkaShape *shape)
+{
+	char	   *to;
+
+	if (unlikely(shape == NULL))
+		append_partial_head(out, encoder, record);
+	to = put_room(out, out->data + out->len,
+				  (shape ? shape->head_len : 0) + ROOM);
+	if (likely(shape))
+		to = put_bytes(to, shape->head, shape->head_len);
+	to = put_bytes(to, txn->lsn_text, txn->lsn_len);
+	to = put_literal(to, ",\"seq_id\":");
+	return to + pg_ulltoa_n(txn->ordinal, to);
+}
+
+/* The fields behind it that every record has. */
+static char *
+put_fields(StringInfo out, char *to, const Wal2KafkaTxn *txn,
+		   const Wal2KafkaRelation *relation)
+{
+	to = put_room(out, to, relation->stamp_len + ROOM);
+	to = put_bytes(to, relation->stamp, relation->stamp_len);
+	to = put_bytes(to, txn->commit_ts, txn->commit_ts_len);
+	*to++ = '"';
+	return txn->snapshot ? put_literal(to, SNAPSHOT_FIELD) : to;
+}
+
+/* Whether append_rare_fields() has anything to do. */
+static inline bool
+has_rare_fields(const Wal2KafkaOptions *options,
+				const Wal2KafkaRecord *record)
+{
+	return record->op == OP_TRUNCATE || record->unchanged ||
+		record->omitted || record->key_change ||
+		(record->op != OP_INSERT && record->old != IDENTITY_FULL) ||
+		options->include_xid || options->include_origin;
+}
+
 void
 wal2kafka_record_value(StringInfo out, Wal2KafkaEncoder *encoder,
 					   const Wal2KafkaTxn *txn, const Wal2KafkaRecord *record)
 {
 	const Wal2KafkaRelation *relation = record->relation;
-	const Wal2KafkaShape *shape = NULL;
+	const Wal2KafkaShape *shape = find_shape(record);
+	char	   *to;
 
-	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
-		shape = &relation->key_only;
-	else if (record->op != OP_TRUNCATE && record->unchanged == NULL &&
-			 record->omitted == NULL)
-		shape = &relation->full;
-
-	if (shape)
-		appendBinaryStringInfo(out, shape->head, shape->head_len);
-	else
-		append_partial_head(out, encoder, record);
-	appendBinaryStringInfo(out, txn->lsn_text, txn->lsn_len);
-	append_literal(out, ",\"seq_id\":");
-	append_uint64(out, txn->ordinal);
-	append_op(out, encoder, record);
-
+	to = put_head(out, encoder, txn, record, shape);
+	to = put_op(out, to, encoder, record);
 	if (encoder->options->fields == FIELDS_ALL)
 	{
-		append_literal(out, ",\"schema\":\"");
-		appendStringInfoString(out, relation->json_schema);
-		append_literal(out, "\",\"commit_ts\":\"");
-		appendBinaryStringInfo(out, txn->commit_ts, txn->commit_ts_len);
-		appendStringInfoCharMacro(out, '"');
-		if (txn->snapshot)
-			append_literal(out, SNAPSHOT_FIELD);
-		if (shape)
-			appendBinaryStringInfo(out, shape->key, shape->key_len);
-		else
-			append_partial_key(out, record);
-		append_rare_fields(out, encoder, txn, record);
+		to = put_fields(out, to, txn, relation);
+		if (likely(shape))
+		{
+			to = put_room(out, to, shape->key_len + ROOM);
+			to = put_bytes(to, shape->key, shape->key_len);
+		}
+		if (!shape || has_rare_fields(encoder->options, record))
+		{
+			put_end(out, to);
+			if (!shape)
+				append_partial_key(out, record);
+			append_rare_fields(out, encoder, txn, record);
+			to = put_room(out, out->data + out->len, ROOM);
+		}
 	}
-	appendStringInfoCharMacro(out, '}');
+	*to++ = '}';
+	put_end(out, to);
 }

@@ -32,6 +32,7 @@ typedef struct Wal2KafkaRow
 {
 	Datum	   *values;
 	bool	   *nulls;
+	bool		has_external;	/* perhaps; set where changes are decoded */
 } Wal2KafkaRow;
 
 /* What all records of a transaction share. */

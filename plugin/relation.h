@@ -24,6 +24,16 @@ typedef enum Wal2KafkaOutput
 	OUTPUT_INT2,
 	OUTPUT_INT4,
 	OUTPUT_INT8,
+	OUTPUT_OID,
+	OUTPUT_FLOAT4,
+	OUTPUT_FLOAT8,
+	OUTPUT_DATE,
+	OUTPUT_TIME,
+	OUTPUT_TIMESTAMP,
+	OUTPUT_TIMESTAMPTZ,
+	OUTPUT_UUID,
+	OUTPUT_NUMERIC,
+	OUTPUT_LAST_SCALAR = OUTPUT_NUMERIC,	/* those of scalar.c */
 	OUTPUT_TEXT,				/* the varlena is the text */
 	OUTPUT_BYTEA,
 	OUTPUT_PLAIN,				/* output function; text needs no escape */
@@ -47,7 +57,7 @@ typedef struct Wal2KafkaColumn
 	bool		is_varlena;
 	bool		is_foreign;		/* code not the server's makes its text */
 	Wal2KafkaOutput output;
-	FmgrInfo	function;		/* for OUTPUT_PLAIN and OUTPUT_FUNCTION */
+	FmgrInfo	function;		/* for what is not made without it */
 	char	   *name;
 	char	   *json_name;		/* quoted and escaped */
 } Wal2KafkaColumn;
@@ -107,6 +117,8 @@ typedef struct Wal2KafkaRelation
 	Wal2KafkaShape full;		/* all columns */
 	Wal2KafkaShape key_only;	/* a delete of which only the key is told */
 	char	   *json_schema;	/* escaped, without quotes */
+	char	   *stamp;			/* ,"schema":..., to commit_ts's first quote */
+	int			stamp_len;
 } Wal2KafkaRelation;
 
 /*

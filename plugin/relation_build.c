@@ -36,17 +36,17 @@ static const OutputClass output_classes[] = {
 	{BPCHAROID, OUTPUT_TEXT},
 	{JSONOID, OUTPUT_TEXT},
 	{BYTEAOID, OUTPUT_BYTEA},
-	{OIDOID, OUTPUT_PLAIN},
-	{FLOAT4OID, OUTPUT_PLAIN},
-	{FLOAT8OID, OUTPUT_PLAIN},
-	{NUMERICOID, OUTPUT_PLAIN},
-	{DATEOID, OUTPUT_PLAIN},
-	{TIMEOID, OUTPUT_PLAIN},
+	{OIDOID, OUTPUT_OID},
+	{FLOAT4OID, OUTPUT_FLOAT4},
+	{FLOAT8OID, OUTPUT_FLOAT8},
+	{NUMERICOID, OUTPUT_NUMERIC},
+	{DATEOID, OUTPUT_DATE},
+	{TIMEOID, OUTPUT_TIME},
 	{TIMETZOID, OUTPUT_PLAIN},
-	{TIMESTAMPOID, OUTPUT_PLAIN},
-	{TIMESTAMPTZOID, OUTPUT_PLAIN},
+	{TIMESTAMPOID, OUTPUT_TIMESTAMP},
+	{TIMESTAMPTZOID, OUTPUT_TIMESTAMPTZ},
 	{INTERVALOID, OUTPUT_PLAIN},
-	{UUIDOID, OUTPUT_PLAIN},
+	{UUIDOID, OUTPUT_UUID},
 	{INETOID, OUTPUT_PLAIN},
 	{CIDROID, OUTPUT_PLAIN},
 	{MACADDROID, OUTPUT_PLAIN},
@@ -239,6 +239,18 @@ shape_key(StringInfo out, const Wal2KafkaRelation *entry, bool key_only)
 }
 
 static void
+stamp_build(Wal2KafkaRelation *entry)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, ",\"schema\":\"%s\",\"commit_ts\":\"",
+					 entry->json_schema);
+	entry->stamp_len = out.len;
+	entry->stamp = trimmed(&out);
+}
+
+static void
 shape_build(Wal2KafkaShape *shape, const Wal2KafkaRelation *entry,
 			bool key_only, Wal2KafkaCharset charset)
 {
@@ -324,6 +336,7 @@ wal2kafka_relation_fill(Wal2KafkaRelation *entry, Relation relation,
 	/* what a list leaves of a whole row may be the same in another row */
 	if (!complete && entry->identity == IDENTITY_FULL && entry->nidentity == 0)
 		entry->identity = IDENTITY_NONE;
+	stamp_build(entry);
 	shape_build(&entry->full, entry, false, charset);
 	shape_build(&entry->key_only, entry, true, charset);
 
