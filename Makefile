@@ -14,6 +14,8 @@
 #	make mutants       known bugs, one at a time: do the stories see them?
 #	make bench [SHORT=1] [ROWS=n] [ROUNDS=n] [WORKLOADS=...] [CONTENDERS=...] [MAJOR=18]
 #	                   what decoding costs, beside other plugins; see bench/README.md
+#	make bench-gate [MAJOR=18]
+#	                   fails when the speed that README promises is missed
 #	make bench-kafka [SHORT=1] [ROWS=n] [ROUNDS=n] [CONTENDERS=...] [RATES=...] [PEER=...]
 #	                   from the log into Kafka, beside Debezium and other pipelines
 #	make plugin, make shipper, make install-plugin, make install-shipper
@@ -76,6 +78,9 @@ chaos:
 mutants:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)test/check' --long $@
 
+bench-gate:
+	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)bench/run' gate $(MAJOR)
+
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' '$(TOP)bench/run' component $(MAJOR)
 
@@ -89,5 +94,5 @@ help:
 	@sed -n 's/^#	//p' '$(firstword $(MAKEFILE_LIST))'
 
 .PHONY: all plugin shipper install install-plugin install-shipper uninstall \
-	clean check check-all check-long chaos mutants bench bench-kafka demo \
-	help
+	clean check check-all check-long chaos mutants bench bench-gate \
+	bench-kafka demo help

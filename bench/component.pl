@@ -45,18 +45,19 @@ my @columns = (
 	[ 'to_null', '/ null', '%.2f' ],
 	[ 'to_pgoutput', '/ pgoutput', '%.3f' ],
 	[ 'client_us', 'reader', '%.2f' ],
+	[ 'sleeps', 'sleeps', '%.2f' ],
 	[ 'bytes', 'bytes', '%.0f' ],
 	[ 'sends', 'sends', '%.4f' ],
 	[ 'recvs', 'recvs', '%.2f' ],
 	[ 'anon_mb', 'MB', '%.1f' ]);
 
 my ($folder, @runs) = (new_results('component'));
-print $out "CPU of walsender and reader in us a row; bytes, sends and"
-  . " receives a row; MB of the walsender's own memory\n";
+print $out "CPU of walsender and reader in us a row; its sleeps, bytes,"
+  . " sends and receives a row; MB of the walsender's own memory\n";
 for my $name (@workloads)
 {
 	my $workload = workload($name, $rows);
-	my @mine = run_workload($workload, $rounds, @contenders);
+	my @mine = run_workload($workload, $rounds, \@contenders);
 
 	print $out "\n$name: $workload->{tells}, $workload->{rows} rows,"
 	  . " median of $rounds rounds\n";

@@ -21,13 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "rows.h"
 
 #define FEEDBACK_NS		INT64_C(1000000000)
-#define PATIENCE_NS		INT64_C(10000000000)	/* for rows that are late */
+#define PATIENCE_NS		INT64_C(5000000000) /* for rows that are late */
 #define ENVELOPE		5		/* of the protocol: type and length */
 #define DATA_HEADER		25		/* 'w', three numbers */
 
@@ -38,6 +39,7 @@ struct drain
 	bool		verify;
 	uint64_t	end;			/* LSN */
 	uint64_t	wanted;			/* rows */
+	struct rows_place place;	/* of what was verified */
 
 	uint64_t	rows;
 	uint64_t	messages;
@@ -81,6 +83,16 @@ cpu_ns(int pid)
 		die("cannot read %s", name);
 	fclose(file);
 	return ns;
+}
+
+/* How often this process went to sleep. */
+static long
+sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
 }
 
 static uint64_t
@@ -165,7 +177,8 @@ take_data(struct drain *drain, const char *message, size_t len)
 
 	if (rows < 0)
 		die("a message that the plugin does not write");
-	if (drain->verify && !rows_verify(message, len, &reason))
+	if (drain->verify && !rows_verify(&drain->place, message, len,
+									  &reason))
 		die("%s", reason);
 	drain->messages++;
 	drain->rows += (uint64_t) rows;
@@ -238,6 +251,7 @@ main(int argc, char **argv)
 	int64_t		start;
 	int64_t		cpu;
 	int64_t		sender_cpu;
+	long		slept;
 	int			sender;
 
 	if (argc < 7)
@@ -256,11 +270,12 @@ main(int argc, char **argv)
 	sender_cpu = cpu_ns(sender);
 	start = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	slept = sleeps();
 	start_stream(drain.conn, argv[2], argv + 7);
 	read_stream(&drain);
 	printf("rows %" PRIu64 " messages %" PRIu64 " bytes %" PRIu64
-		   " seconds %.6f client_cpu %.6f sender_cpu %.6f\n",
-		   drain.rows, drain.messages, drain.bytes,
+		   " sleeps %ld seconds %.6f client_cpu %.6f sender_cpu %.6f\n",
+		   drain.rows, drain.messages, drain.bytes, sleeps() - slept,
 		   (double) (clock_ns(CLOCK_MONOTONIC) - start) / 1e9,
 		   (double) (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e9,
 		   (double) (cpu_ns(sender) - sender_cpu) / 1e9);

@@ -41,11 +41,23 @@ rows_counter_of(const char *plugin)
 	return NULL;
 }
 
-bool
-rows_verify(const char *message, size_t len, const char **reason)
+/* A transaction goes on where it was left, or another begins behind it. */
+static bool
+enter_txn(struct rows_place *place, const struct frame_txn *txn)
 {
-	static lsn_t last = 0;
-	static uint64_t next = 0;
+	bool		same = txn->commit == place->commit;
+
+	if (txn->commit < place->commit ||
+		txn->ordinal != (same ? place->next : 0))
+		return false;
+	*place = (struct rows_place) {txn->commit, txn->ordinal};
+	return true;
+}
+
+bool
+rows_verify(struct rows_place *place, const char *message, size_t len,
+			const char **reason)
+{
 	struct frame frame;
 	struct frame_entry entry;
 	struct frame_error error;
@@ -59,19 +71,9 @@ rows_verify(const char *message, size_t len, const char **reason)
 	while (frame_next(&frame, &entry))
 	{
 		if (entry.kind == WIRE_RECORD)
-			next++;
-		else if (entry.kind != WIRE_TXN)
-			continue;
-		else if (entry.txn.commit == last && entry.txn.ordinal != next)
+			place->next++;
+		else if (entry.kind == WIRE_TXN && !enter_txn(place, &entry.txn))
 			return false;
-		else if (entry.txn.commit < last ||
-				 (entry.txn.commit > last && entry.txn.ordinal != 0))
-			return false;
-		else
-		{
-			last = entry.txn.commit;
-			next = entry.txn.ordinal;
-		}
 	}
 	return true;
 }

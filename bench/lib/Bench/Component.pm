@@ -45,33 +45,46 @@ sub allow_list
 
 # Writes a workload and has each contender read it, once and then $rounds times
 # that count.  Returns these runs, hashes of workload, contender, round, figures.
+# "more" is called before the backlog goes, with server, database and its end, for
+# more such runs.
 sub run_workload
 {
-	my ($workload, $rounds, @contenders) = @_;
+	my ($workload, $rounds, $contenders, $more) = @_;
 	my @runs;
 
 	start_server() if !$node;
 	my $end = write_backlog($workload);
-	for my $contender (@contenders)
-	{
-		$node->safe_psql($db, <<"EOF");
-SELECT pg_copy_logical_replication_slot('base', '$contender->{name}', false,
-	'$contender->{plugin}')
-EOF
-	}
+	copy_slot($_) for @$contenders;
 	for my $round (0 .. $rounds)
 	{
-		for my $contender (@contenders)
+		for my $contender (@$contenders)
 		{
 			my $run = measure($workload, $contender, $end, $round);
 			push @runs, $run if $round > 0;
 		}
 	}
-	$node->safe_psql('postgres',
-		'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots'
-	);
-	$node->safe_psql('postgres', "DROP DATABASE $db");
+	push @runs, $more->($node, $db, $end) if $more;
+	drop_backlog();
 	return @runs;
+}
+
+sub drop_backlog
+{
+	$node->safe_psql('postgres', <<'EOF');
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+EOF
+	$node->safe_psql('postgres', "DROP DATABASE $db");
+	return;
+}
+
+sub copy_slot
+{
+	my ($contender) = @_;
+	$node->safe_psql($db, <<"EOF");
+SELECT pg_copy_logical_replication_slot('base', '$contender->{name}', false,
+	'$contender->{plugin}')
+EOF
+	return;
 }
 
 # Returns where it ends.
@@ -116,7 +129,7 @@ sub measure
 		client_us => $got->{client_cpu} / $n * 1e6,
 		anon_mb => $got->{anon_kb} / 1024,
 		steal => steal());
-	$figures{$_} = $got->{$_} / $n for qw(bytes messages sends recvs);
+	$figures{$_} = $got->{$_} / $n for qw(bytes messages sends recvs sleeps);
 	return \%figures;
 }
 

@@ -84,36 +84,40 @@ sub drain
 		$job{verify} ? 1 : 0, @{ $contender->{options} });
 	my $pid =
 	  open2(my $from, my $to, 'setpriv', '--pdeathsig', 'KILL', @command);
-	my ($sender) = (readline($from) // '') =~ /^pid (\d+)/
-	  or croak "$contender->{name}: no connection";
-	my ($line, $anon_kb) = watch($from, $sender);
-	my %figures = (split(' ', $line), anon_kb => $anon_kb);
+	my ($sender, $line, $anon_kb) = watch($from);
+	my %figures = (split(' ', $line // ''), anon_kb => $anon_kb);
 
-	@figures{qw(sends recvs)} = calls($job{calls}, $sender);
+	@figures{qw(sends recvs)} = calls($job{calls}, $sender) if $sender;
 	close $to;
 	waitpid $pid, 0;
-	croak "$contender->{name} has no number" if $?;
+	croak "$contender->{name} has no number" if $? || !defined $line;
 	wait_until("walsender $sender has ended",
 		sub { return !-e "/proc/$sender" });
 	return \%figures;
 }
 
-# Until there is a line to read: that, and the most memory of the walsender.
+# Reads what drain prints, which may come at once: the walsender's process, the
+# line of figures (undef if it ended before), the most memory of that process.
 sub watch
 {
-	my ($from, $sender) = @_;
-	my ($line, $most) = ('', 0);
+	my ($from) = @_;
+	my ($text, $most) = ('', 0);
+	my $sender;
 
-	while ($line !~ /\n/)
+	while ($text !~ /\n.*\n/)
 	{
 		my $bits = '';
 		vec($bits, fileno $from, 1) = 1;
+		if (select($bits, undef, undef, $SAMPLE))
+		{
+			sysread $from, $text, 4096, length $text or last;
+		}
+		($sender) = $text =~ /^pid (\d+)\n/ or next;
 		my $now = anon_kb($sender);
 		$most = $now if $now > $most;
-		next if !select($bits, undef, undef, $SAMPLE);
-		sysread $from, $line, 4096, length $line or last;
 	}
-	return ($line, $most);
+	my ($line) = $text =~ /\n(.*)\n/;
+	return ($sender, $line, $most);
 }
 
 # What count_calls.so counted of a process: (sends, receives).

@@ -15,8 +15,8 @@ use Wal2Kafka::Test;
 our @EXPORT = qw(new_results write_results describe_machine);
 
 my @FIGURES =
-  qw(rows rows_per_s sender_us client_us bytes messages sends recvs
-  anon_mb steal);
+  qw(rows rows_per_s sender_us client_us bytes messages sends recvs sleeps
+  anon_mb peak_mb steal);
 
 # Makes the folder and says there what the bench ran on.
 sub new_results

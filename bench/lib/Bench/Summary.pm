@@ -10,8 +10,8 @@ use Exporter 'import';
 our @EXPORT = qw(summarise);
 
 my @FIGURES =
-  qw(rows rows_per_s sender_us client_us bytes messages sends recvs
-  anon_mb steal);
+  qw(rows rows_per_s sender_us client_us bytes messages sends recvs sleeps
+  anon_mb peak_mb steal);
 
 # Runs are hashes of workload, contender, round and figures.  Returns one row
 # for each contender in each workload, in the order of the runs: the median of
