@@ -201,7 +201,7 @@ append_output(StringInfo out, Wal2KafkaEncoder *encoder,
 	if (text == NULL)
 		return;
 	len = strlen(text);
-	if (column->output == OUTPUT_FUNCTION || unlikely(len > LARGE_VALUE))
+	if (column->output != OUTPUT_PLAIN || unlikely(len > LARGE_VALUE))
 		append_text(out, encoder, text, len, json);
 	else
 	{
@@ -296,5 +296,13 @@ wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 	}
 	else if (column->output == OUTPUT_TEXT)
 		end = put_short_text(to, encoder, value);
+	else if (column->output == OUTPUT_JSONB &&
+			 encoder->charset == CHARSET_UTF8)
+	{
+		int			offset = to - out->data;
+
+		end = wal2kafka_jsonb_put(out, to, DatumGetPointer(value));
+		to = out->data + offset;	/* it may have moved */
+	}
 	return likely(end) ? end : put_slowly(out, to, encoder, column, value);
 }

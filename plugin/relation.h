@@ -36,6 +36,7 @@ typedef enum Wal2KafkaOutput
 	OUTPUT_LAST_SCALAR = OUTPUT_NUMERIC,	/* those of scalar.c */
 	OUTPUT_TEXT,				/* the varlena is the text */
 	OUTPUT_BYTEA,
+	OUTPUT_JSONB,
 	OUTPUT_PLAIN,				/* output function; text needs no escape */
 	OUTPUT_FUNCTION,			/* output function; any text */
 } Wal2KafkaOutput;

@@ -33,6 +33,14 @@ extern char *wal2kafka_scalar_put(char *to, Wal2KafkaOutput output,
 /* For that: a numeric that is not long, stored as numeric.c does. */
 extern char *wal2kafka_numeric_put(char *to, const void *stored);
 
+/*
+ * A jsonb with its quotes, at "to" behind the end of "out", which may be
+ * moved; NULL, with "out" as it was, for a value that is left to the output
+ * function: far away, compressed, with text that is not UTF-8, deep.
+ */
+extern char *wal2kafka_jsonb_put(StringInfo out, char *to,
+								 const void *stored);
+
 /* "YYYY-MM-DD" and "HH:MM:SS", for a year from 1 to 9999; NULL for others. */
 extern char *wal2kafka_date_put(char *to, int64 day);
 extern char *wal2kafka_clock_put(char *to, int64 second_of_day);

@@ -42,6 +42,19 @@ INSERT INTO letters SELECT row_number() OVER (), overlay(left(repeat('the quick 
 INSERT INTO letters SELECT 100000 + l, left(repeat('said "x" \ ', 30), l) FROM generate_series(0, 200) l;
 INSERT INTO letters SELECT 101000 + l, left(repeat('Blåbær€😀ß"', 30), l) FROM generate_series(0, 200) l;
 INSERT INTO letters SELECT 102000 + c, repeat(chr(c), n) FROM generate_series(1, 255) c, LATERAL (SELECT 1 + c % 30) n (n);
+CREATE TABLE docs (id int PRIMARY KEY, j jsonb);
+INSERT INTO docs SELECT g, jsonb_build_object('n', g * 1.25, 'k' || g % 7, repeat('v', g % 150), 'flag', g % 2 = 0, 'none', NULL,
+		'list', (SELECT coalesce(jsonb_agg(CASE WHEN i % 3 = 0 THEN to_jsonb(i) WHEN i % 3 = 1 THEN to_jsonb('t' || i) ELSE jsonb_build_array(i, '{}'::jsonb, '[]'::jsonb) END), '[]')
+			FROM generate_series(1, g % 80) i), 'deep', ('{"a":{"b":[{"c":' || g || '}]}}')::jsonb)
+	FROM generate_series(1, 500) g;
+INSERT INTO docs SELECT 1000 + id, to_jsonb(t) FROM letters WHERE id < 100000 AND id % 3 = 0 OR id BETWEEN 100000 AND 102000;
+INSERT INTO docs SELECT 200000 + id, jsonb_build_object(t, t) FROM letters WHERE id > 100000 AND t <> '';
+INSERT INTO docs SELECT 400000 + d, (repeat('[', d) || '{"x":null}' || repeat(']', d))::jsonb FROM generate_series(0, 40) d;
+INSERT INTO docs SELECT 401000 + n, (SELECT jsonb_object_agg('key' || i, i) FROM generate_series(1, n) i) FROM generate_series(1, 100) n;
+INSERT INTO docs SELECT 402000 + row_number() OVER (), j::jsonb FROM unnest(ARRAY['null', 'true', 'false', '0', '-1.50', '1e300', '1e-300', '""', '[]', '{}', '[[]]', '[{}]', '{"":""}',
+	'"\u0001\u001f\n\t\"\\/"', '[null, [null, true], {"a": false}]']) j;
+INSERT INTO docs SELECT 403000 + n, to_jsonb(repeat('"', n)) FROM generate_series(200, 300) n;
+INSERT INTO docs VALUES (404000, to_jsonb(repeat('long ', 100000))), (404001, NULL);
 CREATE TEMP TABLE rec AS SELECT data::json ->> 'table_name' AS tab, data::json #> '{op,Insert}' AS r
 	FROM pg_logical_slot_get_changes('regress', NULL, NULL, 'fields', 'none');
 CREATE INDEX ON rec (tab, (r ->> 0));
@@ -52,16 +65,19 @@ CREATE TEMP VIEW wrong AS
 		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, f::text, d::text, n::text, m::text]
 	UNION ALL SELECT 'moment', id, r::text FROM moment JOIN rec ON tab = 'moment' AND r ->> 0 = id::text
 		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, d::text, c::text, t::text, z::text]
+	UNION ALL SELECT 'docs', id, r::text FROM docs JOIN rec ON tab = 'docs' AND r ->> 0 = id::text
+		WHERE (r -> 1)::text IS DISTINCT FROM coalesce(to_json(j::text)::text, 'null')
 	UNION ALL SELECT 'letters', id, r::text FROM letters JOIN rec ON tab = 'letters' AND r ->> 0 = id::text
 		WHERE (r -> 1)::text IS DISTINCT FROM to_json(t)::text;
 SELECT tab, count(*) FROM rec GROUP BY tab ORDER BY tab;
 SELECT count(*) FROM rec LEFT JOIN (SELECT id::text, 'whole' AS tab FROM whole UNION ALL SELECT id::text, 'fraction' FROM fraction
-	UNION ALL SELECT id::text, 'moment' FROM moment UNION ALL SELECT id::text, 'letters' FROM letters) t ON t.tab = rec.tab AND t.id = r ->> 0 WHERE t.id IS NULL;
+	UNION ALL SELECT id::text, 'moment' FROM moment UNION ALL SELECT id::text, 'letters' FROM letters UNION ALL SELECT id::text, 'docs' FROM docs) t ON t.tab = rec.tab AND t.id = r ->> 0 WHERE t.id IS NULL;
 SELECT tab, left(r, 100) AS record FROM wrong LIMIT 5;
 -- the comparison itself
 UPDATE rec SET r = replace(r::text, '.5"', '.50"')::json WHERE tab = 'moment' AND r ->> 0 = '5';
+UPDATE rec SET r = replace(r::text, ' ', '')::json WHERE tab = 'docs' AND r ->> 0 = '7';
 UPDATE fraction SET n = 1.10 WHERE id = 33000;
 SELECT tab, id FROM wrong ORDER BY 1;
 DROP VIEW wrong;
-DROP TABLE whole, fraction, moment, letters, rec;
+DROP TABLE whole, fraction, moment, letters, docs, rec;
 SELECT count(*) > 0 FROM changes();
