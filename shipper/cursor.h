@@ -18,7 +18,8 @@
 #include "sight.h"
 #include "sink.h"
 
-#define CURSOR_RECORDS	512
+/* few enough that they stay in the processor's nearest cache */
+#define CURSOR_RECORDS	128
 
 enum cursor_state
 {

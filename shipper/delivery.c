@@ -24,7 +24,7 @@
 static void take_reports(struct producer *producer, rd_kafka_event_t *event);
 static void acknowledge(struct producer *producer,
 						struct ledger_entry *entry, uint32_t count);
-static bool take_report(struct producer *producer,
+static bool take_report(struct producer *producer, struct topic *topic,
 						const rd_kafka_message_t *message, int64_t now);
 static bool is_position(const struct producer *producer,
 						const rd_kafka_message_t *message);
@@ -58,11 +58,16 @@ delivery_take(struct producer *producer, rd_kafka_event_t *event)
 	}
 }
 
-/* Reports of one frame mostly come together: acknowledged in one step. */
+/*
+ * Reports of one topic and one frame mostly come together: the topic is looked
+ * up, and the frame acknowledged, in one step.
+ */
 static void
 take_reports(struct producer *producer, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *messages[REPORTS_MAX];
+	const rd_kafka_topic_t *handle = NULL;
+	struct topic *topic = NULL;
 	int64_t		now = clock_ms();
 	size_t		count;
 
@@ -74,7 +79,12 @@ take_reports(struct producer *producer, rd_kafka_event_t *event)
 
 		for (size_t i = 0; i < count; i++)
 		{
-			if (!take_report(producer, messages[i], now))
+			if (messages[i]->rkt != handle)
+			{
+				handle = messages[i]->rkt;
+				topic = rd_kafka_topic_opaque(handle);
+			}
+			if (!take_report(producer, topic, messages[i], now))
 				continue;
 			if (messages[i]->_private != entry)
 			{
@@ -102,10 +112,9 @@ acknowledge(struct producer *producer, struct ledger_entry *entry,
 
 /* Whether it is a delivery. */
 static bool
-take_report(struct producer *producer, const rd_kafka_message_t *message,
-			int64_t now)
+take_report(struct producer *producer, struct topic *topic,
+			const rd_kafka_message_t *message, int64_t now)
 {
-	struct topic *topic = rd_kafka_topic_opaque(message->rkt);
 	struct topic_partition *partition;
 	bool		failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
 		message->offset < 0;

@@ -20,7 +20,11 @@ struct reader
 static bool parse_header(struct frame *frame, const char *data, size_t len,
 						 struct frame_error *error);
 static bool check_entries(struct frame *frame, struct reader *reader);
-static bool read_entry(struct reader *reader, struct frame_entry *entry);
+static inline bool read_entry(struct reader *reader,
+							  struct frame_entry *entry);
+static inline bool read_plain(struct reader *reader,
+							  struct frame_entry *entry);
+static bool read_any(struct reader *reader, struct frame_entry *entry);
 static bool read_body(struct reader *body, uint8_t flags,
 					  struct frame_entry *entry);
 static bool read_topic(struct reader *body, struct frame_topic *topic);
@@ -164,8 +168,59 @@ check_entries(struct frame *frame, struct reader *reader)
 }
 
 /* On failure the reader stands at the entry or the field that is wrong. */
-static bool
+static inline bool
 read_entry(struct reader *reader, struct frame_entry *entry)
+{
+	return read_plain(reader, entry) || read_any(reader, entry);
+}
+
+/*
+ * Nearly all entries are records of a key and a value: those that are sound
+ * are read here in one go, and any other is left to read_any().
+ */
+static inline bool
+read_plain(struct reader *reader, struct frame_entry *entry)
+{
+	const uint8_t plain = WIRE_RECORD_NULL_VALUE | WIRE_RECORD_NULL_KEY |
+		WIRE_RECORD_EVERY_PARTITION;
+	const char *head = reader->next;
+	size_t		left = (size_t) (reader->end - head);
+	const char *body;
+	const char *key;
+	uint8_t		flags;
+	size_t		len;
+	size_t		key_len;
+
+	if (left < WIRE_ENTRY_SIZE + WIRE_RECORD_SIZE || head[0] != WIRE_RECORD ||
+		(head[1] & ~plain) != 0 || wire_get16(head + 2) != 0)
+		return false;
+	flags = (uint8_t) head[1];
+	len = wire_get32(head + 4);
+	body = head + WIRE_ENTRY_SIZE;
+	key_len = wire_get32(body + 8);
+	if (len > left - WIRE_ENTRY_SIZE || len < WIRE_RECORD_SIZE ||
+		key_len > len - WIRE_RECORD_SIZE)
+		return false;
+	len -= WIRE_RECORD_SIZE + key_len;
+	if (((flags & WIRE_RECORD_NULL_KEY) != 0 && key_len > 0) ||
+		((flags & WIRE_RECORD_NULL_VALUE) != 0 && len > 0))
+		return false;
+
+	key = body + WIRE_RECORD_SIZE;
+	entry->kind = WIRE_RECORD;
+	entry->record = (struct frame_record) {
+		.table = wire_get32(body),
+		.hash = wire_get32(body + 4),
+		.flags = flags,
+		.key = {key, key_len},
+		.value = {key + key_len, len},
+	};
+	reader->next = key + key_len + len;
+	return true;
+}
+
+static bool
+read_any(struct reader *reader, struct frame_entry *entry)
 {
 	struct reader body;
 	struct view head;

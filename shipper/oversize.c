@@ -15,8 +15,6 @@
 #include "log.h"
 #include "producer.h"
 
-static size_t known_limit(const struct producer *producer,
-						  const struct topic *topic);
 static bool is_compressed(const struct config *config);
 static bool find_position(const struct ledger_entry *entry,
 						  const rd_kafka_message_t *message,
@@ -24,15 +22,23 @@ static bool find_position(const struct ledger_entry *entry,
 static bool is_it(const struct frame_record *record,
 				  const rd_kafka_message_t *message);
 
-bool
-oversize_fits(struct producer *producer, const struct sink_record *record)
+size_t
+oversize_limit(const struct producer *producer, const struct topic *topic)
+{
+	size_t		limit = topic->max_record;
+
+	if (limit == 0 || is_compressed(producer->config))
+		return producer->max_record;
+	limit -= limit > PRODUCER_OVERHEAD ? PRODUCER_OVERHEAD : 0;
+	return limit < producer->max_record ? limit : producer->max_record;
+}
+
+void
+oversize_halt(struct producer *producer, const struct sink_record *record,
+			  size_t limit)
 {
 	size_t		size = record->body.key.len + record->body.value.len +
 		record->body.headers.len;
-	size_t		limit = known_limit(producer, record->topic);
-
-	if (size <= limit)
-		return true;
 
 	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %" PRIu64
 			  " has %zu bytes, and topic \"%s\" takes %zu; nothing of it is "
@@ -44,7 +50,6 @@ oversize_fits(struct producer *producer, const struct sink_record *record)
 			 " in [wal2kafka].", limit, LSN_ARGS(record->position.commit),
 			 record->position.ordinal);
 	producer->halted = true;
-	return false;
 }
 
 void
@@ -63,18 +68,6 @@ oversize_refused(const rd_kafka_message_t *message)
 			 "max_record, less than what the topic takes, and stub = "
 			 LSN_FORMAT "/%" PRIu64 " in [wal2kafka].", LSN_ARGS(at.commit),
 			 at.ordinal);
-}
-
-/* The largest key, value and headers. */
-static size_t
-known_limit(const struct producer *producer, const struct topic *topic)
-{
-	size_t		limit = topic->max_record;
-
-	if (limit == 0 || is_compressed(producer->config))
-		return producer->max_record;
-	limit -= limit > PRODUCER_OVERHEAD ? PRODUCER_OVERHEAD : 0;
-	return limit < producer->max_record ? limit : producer->max_record;
 }
 
 static bool

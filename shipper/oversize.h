@@ -5,17 +5,21 @@
 #ifndef OVERSIZE_H
 #define OVERSIZE_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <librdkafka/rdkafka.h>
 
 #include "producer_state.h"
 
+/* The largest key, value and headers, together, that a topic may take. */
+extern size_t oversize_limit(const struct producer *producer,
+							 const struct topic *topic);
+
 /*
- * Whether the record may be sent.  One that Kafka would surely refuse is logged
- * with its address, and then nothing more goes out.
+ * A record is larger than that limit: it is logged with its address, and then
+ * nothing more goes out.
  */
-extern bool oversize_fits(struct producer *producer,
-						  const struct sink_record *record);
+extern void oversize_halt(struct producer *producer,
+						  const struct sink_record *record, size_t limit);
 
 /* Logs the address of a record that the broker has refused for its size. */
 extern void oversize_refused(const rd_kafka_message_t *message);

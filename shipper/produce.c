@@ -18,8 +18,10 @@
 
 static void refuse_reserved(struct producer *producer,
 							const struct sink_record *record);
-static bool acceptable(struct producer *producer,
-					   const struct sink_record *record);
+static inline bool acceptable(struct producer *producer,
+							  const struct sink_record *record, size_t limit);
+static void refuse_keyless(struct producer *producer,
+						   const struct sink_record *record);
 static bool is_plain(const struct sink_record *record);
 static bool gate_lets_through(struct topic_partition *partition);
 static size_t send_batch(struct producer *producer,
@@ -88,14 +90,28 @@ refuse_reserved(struct producer *producer, const struct sink_record *record)
 	producer->halted = true;
 }
 
-/* Refuses what Kafka would, before anything behind it could be sent. */
-static bool
-acceptable(struct producer *producer, const struct sink_record *record)
+/*
+ * Refuses what Kafka would, before anything behind it could be sent; the limit
+ * is oversize_limit().
+ */
+static inline bool
+acceptable(struct producer *producer, const struct sink_record *record,
+		   size_t limit)
 {
-	if (!record->topic->compacted ||
-		(record->body.flags & WIRE_RECORD_NULL_KEY) == 0)
-		return oversize_fits(producer, record);
+	const struct frame_record *body = &record->body;
 
+	if (record->topic->compacted && (body->flags & WIRE_RECORD_NULL_KEY) != 0)
+		refuse_keyless(producer, record);
+	else if (body->key.len + body->value.len + body->headers.len > limit)
+		oversize_halt(producer, record, limit);
+	else
+		return true;
+	return false;
+}
+
+static void
+refuse_keyless(struct producer *producer, const struct sink_record *record)
+{
 	log_error("a record of table %s at LSN " LSN_FORMAT ", seq_id %llu has no "
 			  "key, and topic \"%s\" is compacted: it takes none without",
 			  record->table, LSN_ARGS(record->position.commit),
@@ -105,7 +121,6 @@ acceptable(struct producer *producer, const struct sink_record *record)
 			 "(a primary key or replica identity), and let what was written "
 			 "before it through with cleanup.policy=delete.");
 	producer->halted = true;
-	return false;
 }
 
 static bool
@@ -151,6 +166,7 @@ fill_batch(struct producer *producer, const struct sink_record *records,
 		   size_t count)
 {
 	struct topic *topic = records[0].topic;
+	size_t		limit = oversize_limit(producer, topic);
 	size_t		filled;
 
 	for (filled = 0; filled < count && filled < PRODUCER_BATCH; filled++)
@@ -163,7 +179,7 @@ fill_batch(struct producer *producer, const struct sink_record *records,
 			break;
 		partition = &topic->partitions[number];
 		if (!gate_lets_through(partition) ||
-			!acceptable(producer, &records[filled]))
+			!acceptable(producer, &records[filled], limit))
 			break;
 		if (partition->gate == GATE_CLOSED)
 			partition->gate = GATE_OPENING;
@@ -219,7 +235,7 @@ send_single(struct producer *producer, const struct sink_record *record)
 {
 	struct topic *topic = record->topic;
 
-	if (!acceptable(producer, record))
+	if (!acceptable(producer, record, oversize_limit(producer, topic)))
 		return false;
 	if ((record->body.flags & WIRE_RECORD_EVERY_PARTITION) == 0)
 		return send_copy(producer, record, (int32_t)

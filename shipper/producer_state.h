@@ -18,7 +18,7 @@
 #include "topic.h"
 #include "transaction.h"
 
-#define PRODUCER_BATCH	1024	/* records in one call */
+#define PRODUCER_BATCH	128	/* records in one call, like CURSOR_RECORDS */
 
 struct producer
 {
