@@ -17,6 +17,7 @@ use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../test/lib";
 use Wal2Kafka::Test;
 use Bench::IntoKafka;
 use Bench::KafkaReport;
+use Bench::OpenLoop;
 use Bench::Peer;
 use Bench::Results;
 use Bench::Table;
@@ -28,7 +29,10 @@ Test::More->builder->output('/dev/null');
 
 my $short = $ENV{SHORT};
 my $rows = $ENV{ROWS} || ($short ? 300_000 : 2_000_000);
-my $rounds = $ENV{ROUNDS} || ($short ? 1 : 3);
+my $rounds = $ENV{ROUNDS} // ($short ? 1 : 3);
+
+my @rates = split ' ', $ENV{RATES} // '1000 5000 20000';
+my @seconds = $short ? (3, 5) : (10, 20);
 
 sub contenders
 {
@@ -121,6 +125,32 @@ sub throughput
 	return @runs;
 }
 
+# Each peer anew, with one rate after the other until one is too much for it.
+sub latency
+{
+	my ($node, $kafka, @peers) = @_;
+	my @runs;
+
+	print $out "\none row a transaction, $seconds[1] s behind $seconds[0] s"
+	  . " that do not count; milliseconds\n";
+	for my $peer (@peers)
+	{
+		my @mine = open_loop(
+			peer => $peer,
+			node => $node,
+			kafka => $kafka,
+			rates => \@rates,
+			seconds => \@seconds);
+		printf $out "%-9s %5d rows/s: to a consumer p50 %.2f, p99 %.2f\n",
+		  @$_{qw(name wanted consumed_p50 consumed_p99)}
+		  for grep { defined $_->{consumed_p50} } @mine;
+		push @runs, @mine;
+	}
+	print $out "\n";
+	print_table($out, latency_columns(), @runs);
+	return @runs;
+}
+
 # so that servers end with it
 $SIG{$_} = sub { exit 1 }
   for qw(INT TERM);
@@ -136,5 +166,7 @@ my $kafka =
   Wal2Kafka::Kafka->new(java => [qw(-Xmx1g -XX:TieredStopAtLevel=4)]);
 my $node = server();
 
-write_drains($folder, throughput($node, $kafka, @peers));
+write_drains($folder, throughput($node, $kafka, @peers)) if $rounds > 0;
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('base')});
+write_latencies($folder, latency($node, $kafka, @peers)) if @rates;
 print $out "\nfigures: $folder\n";

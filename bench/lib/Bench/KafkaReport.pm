@@ -10,7 +10,8 @@ use Exporter 'import';
 use List::Util qw(uniq);
 use Wal2Kafka::Test;
 
-our @EXPORT = qw(drain_columns medians write_drains);
+our @EXPORT =
+  qw(drain_columns medians write_drains latency_columns write_latencies);
 
 sub drain_columns
 {
@@ -75,6 +76,50 @@ sub write_drains
 				'CPU of walsender and tool, seconds for a million rows',
 				'all_in', @medians),
 			_bars('peak memory of the tool, MB', 'rss_mb', @medians)
+		]);
+	return;
+}
+
+# Of the time to an acknowledgement, to a consumer, and to that from when the
+# row was due; in milliseconds.
+my @QUANTILES = qw(p50 p99 p99.9 max);
+
+sub latency_columns
+{
+	return [
+		[ name => 'peer', '%s' ],
+		[ wanted => 'rows/s', '%d' ],
+		[ rate => 'reached', '%.0f' ],
+		[ missing => 'late', '%d' ],
+		map {
+			my $time = $_;
+			map { [ "${time}_$_", $_ eq 'p50' ? "$time $_" : $_, '%.2f' ] }
+			  @QUANTILES
+		} qw(acked consumed due)
+	];
+}
+
+sub write_latencies
+{
+	my ($folder, @runs) = @_;
+	my $path = top_dir() . "/$folder";
+
+	write_csv("$path/latency.csv", [ map { $_->[0] } @{ latency_columns() } ],
+		@runs);
+	write_bars(
+		"$path/latency.svg",
+		title => 'From commit to a consumer',
+		unit => 'milliseconds, median to 99th percentile',
+		bars => [
+			map {
+				{
+					group => "$_->{wanted} transactions a second",
+					label => $_->{name},
+					value => $_->{consumed_p50},
+					low => $_->{consumed_p50},
+					high => $_->{consumed_p99}
+				}
+			} grep { defined $_->{consumed_p50} } @runs
 		]);
 	return;
 }

@@ -189,17 +189,20 @@ sub peak_rss_mb
 	return $kb / 1024;
 }
 
-# Asks it to stop, waits until all of it is gone and drops its slot.
+# Asks it to stop, waits until all of it is gone and drops its slot.  Connect
+# may take a minute or two for it, so that ends otherwise.
 sub stop
 {
 	my ($self) = @_;
 	my ($node, $slot) = @{ $self->{orders} }{qw(node slot)};
+	my $patience = time + 10;
 
 	kill 'TERM', $self->{pid};
 	wait_until(
 		"$self->{name} has ended",
 		sub {
 			waitpid $self->{pid}, POSIX::WNOHANG();
+			kill 'KILL', $self->pids if time > $patience;
 			return !$self->pids;
 		});
 	delete $running{ $self->{pid} };
