@@ -14,7 +14,7 @@
 #	make mutants       known bugs, one at a time: do the stories see them?
 #	make bench [SHORT=1] [ROWS=n] [ROUNDS=n] [WORKLOADS=...] [CONTENDERS=...] [MAJOR=18]
 #	                   what decoding costs, beside other plugins; see bench/README.md
-#	make bench-gate [MAJOR=18]
+#	make bench-gate [SHORT=1] [MAJOR=18]
 #	                   fails when the speed that README promises is missed
 #	make bench-kafka [SHORT=1] [ROWS=n] [ROUNDS=n] [CONTENDERS=...] [RATES=...] [PEER=...]
 #	                   from the log into Kafka, beside Debezium and other pipelines

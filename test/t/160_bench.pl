@@ -54,7 +54,7 @@ sub gate
 	my ($workload, $contender, $figure, $value) = @_;
 	my @runs;
 
-	for my $name (gate_workloads())
+	for my $name (qw(narrow one_row wide filtered))
 	{
 		for my $who (sort keys %good)
 		{
@@ -96,6 +96,21 @@ for my $bad (
 	($status, $output) = gate(@$bad);
 	is($status, 1, "the gate fails: @$bad");
 	like($output, qr/^missed: 1$|^missed: [2-9]$/m, 'and counts what');
+}
+
+# on a busy machine ratios may be larger, but not everything passes
+{
+	local $ENV{SHORT} = 1;
+	for my $case (
+		[ 0, qw(wide frames sender_us 2.9) ],
+		[ 1, qw(wide frames sender_us 3.2) ],
+		[ 0, qw(narrow shipper client_us 1.5) ],
+		[ 1, qw(narrow frames sends 0.02) ])
+	{
+		my ($wanted, @figure) = @$case;
+		($status) = gate(@figure);
+		is($status, $wanted, "SHORT: @figure");
+	}
 }
 
 # pgoutput is cheap when nobody waits for it
