@@ -20,6 +20,7 @@ typedef struct Wal2KafkaState
 	bool		sql;			/* not a walsender */
 	int			guc_level;		/* of the pinned settings, if sql */
 	uint32		unreported;		/* changes since progress was reported */
+	uint64		reported;		/* the frame that was begun when a commit was */
 
 	/* scratch, reused by each change */
 	Wal2KafkaRow old_row;

@@ -274,6 +274,19 @@ wal2kafka_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 	MemoryContextReset(state->change_context);
 }
 
+/*
+ * The server wants to know for its views of lag, of which it takes one value a
+ * second: once a frame is often enough, and spares a look at the clock.
+ */
+static void
+report_commit(Wal2KafkaState *state)
+{
+	if (state->frames && state->reported == state->batch.serial)
+		return;
+	state->reported = state->batch.serial;
+	OutputPluginUpdateProgress(state->ctx, state->txn.ordinal == 0);
+}
+
 static void
 wal2kafka_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 				 XLogRecPtr commit_lsn)
@@ -282,7 +295,7 @@ wal2kafka_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn,
 
 	if (state->frames)
 		wal2kafka_batch_commit(&state->batch, ctx, txn->end_lsn);
-	OutputPluginUpdateProgress(ctx, state->txn.ordinal == 0);
+	report_commit(state);
 	if (state->txn.origin)
 	{
 		pfree(state->txn.origin);
