@@ -22,7 +22,6 @@ use Bench::Peer;
 use Bench::Results;
 use Bench::Table;
 use Test::More ();
-use Wal2Kafka::Cluster;
 use Wal2Kafka::Kafka;
 
 Test::More->builder->output('/dev/null');
@@ -33,6 +32,9 @@ my $rounds = $ENV{ROUNDS} // ($short ? 1 : 3);
 
 my @rates = split ' ', $ENV{RATES} // '1000 5000 20000';
 my @seconds = $short ? (3, 5) : (10, 20);
+
+# a load that a JVM compiles what it needs under: rows a second, seconds
+my @warm = (5000, $short ? 10 : 20);
 
 sub contenders
 {
@@ -52,45 +54,6 @@ sub contenders
 		push @run, Bench::Peer->new($peer);
 	}
 	return @run;
-}
-
-# A server with a backlog behind the slot "base".
-sub server
-{
-	my $node = new_server('source', conf => <<'EOF' . allow_list());
-listen_addresses = '127.0.0.1'
-logical_decoding_work_mem = 256MB
-shared_buffers = 256MB
-max_wal_size = 16GB
-checkpoint_timeout = 1d
-autovacuum = off
-wal_sender_timeout = 0
-track_commit_timestamp = on
-EOF
-	$node->safe_psql('postgres', <<'EOF');
-CREATE TABLE narrow (id int PRIMARY KEY, name text, created_on timestamptz);
-CREATE TABLE probe (id int PRIMARY KEY, name text, created_on timestamptz);
-CREATE PUBLICATION p FOR TABLE narrow, probe;
-SELECT pg_create_logical_replication_slot('base', 'pgoutput');
-EOF
-	$node->safe_psql('postgres', <<"EOF");
-DO \$\$ BEGIN
-	FOR i IN 0 .. ($rows - 1) / 1000 LOOP
-		INSERT INTO narrow SELECT g, 'name ' || g, now()
-			FROM generate_series(i * 1000, least(i * 1000 + 999, $rows - 1)) g;
-		COMMIT;
-	END LOOP;
-END \$\$;
-EOF
-	return $node;
-}
-
-# An older minor does not know it, and would not start.
-sub allow_list
-{
-	my @plugins = ('wal2kafka', map { $_->{plugin} } Bench::Peer::known());
-	return '' if !Wal2Kafka::Cluster::knows_allow_list();
-	return "output_plugin_libraries = '" . join(', ', @plugins) . "'\n";
 }
 
 # Every peer in turn, round by round.  The first round, of one peer, warms
@@ -139,6 +102,7 @@ sub latency
 			peer => $peer,
 			node => $node,
 			kafka => $kafka,
+			warm => \@warm,
 			rates => \@rates,
 			seconds => \@seconds);
 		printf $out "%-9s %5d rows/s: to a consumer p50 %.2f, p99 %.2f\n",
@@ -164,9 +128,10 @@ my $folder = new_results('kafka');
 # as brokers are that run for long
 my $kafka =
   Wal2Kafka::Kafka->new(java => [qw(-Xmx1g -XX:TieredStopAtLevel=4)]);
-my $node = server();
+my $node = backlog_server($rows);
 
 write_drains($folder, throughput($node, $kafka, @peers)) if $rounds > 0;
 $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('base')});
 write_latencies($folder, latency($node, $kafka, @peers)) if @rates;
+write_setup($folder, @peers);
 print $out "\nfigures: $folder\n";

@@ -5,18 +5,60 @@ use strict;
 use warnings;
 
 use Bench::Cpu;
+use Bench::Peer;
 use Carp;
 use Exporter 'import';
 use Time::HiRes qw(time);
+use Wal2Kafka::Cluster;
 use Wal2Kafka::Test;
 
-our @EXPORT = qw(drain);
+our @EXPORT = qw(backlog_server drain);
 
 # Seconds without another record after which a run is given up.
 my $PATIENCE = 60;
 
 # Rows that a peer may hold back until it is stopped: kcat reads by blocks.
 my $HELD_BACK = 100;
+
+# A server with so many rows behind the slot "base", and an empty table "probe".
+sub backlog_server
+{
+	my ($rows) = @_;
+	my $node = new_server('source', conf => <<'EOF' . allow_list());
+listen_addresses = '127.0.0.1'
+logical_decoding_work_mem = 256MB
+shared_buffers = 256MB
+max_wal_size = 16GB
+checkpoint_timeout = 1d
+autovacuum = off
+wal_sender_timeout = 0
+track_commit_timestamp = on
+EOF
+	$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE narrow (id int PRIMARY KEY, name text, created_on timestamptz);
+CREATE TABLE probe (id int PRIMARY KEY, name text, created_on timestamptz);
+CREATE PUBLICATION p FOR TABLE narrow, probe;
+SELECT pg_create_logical_replication_slot('base', 'pgoutput');
+EOF
+	$node->safe_psql('postgres', <<"EOF");
+DO \$\$ BEGIN
+	FOR i IN 0 .. ($rows - 1) / 1000 LOOP
+		INSERT INTO narrow SELECT g, 'name ' || g, now()
+			FROM generate_series(i * 1000, least(i * 1000 + 999, $rows - 1)) g;
+		COMMIT;
+	END LOOP;
+END \$\$;
+EOF
+	return $node;
+}
+
+# An older minor does not know it, and would not start.
+sub allow_list
+{
+	my @plugins = map { $_->{plugin} } Bench::Peer::known();
+	return '' if !Wal2Kafka::Cluster::knows_allow_list();
+	return "output_plugin_libraries = '" . join(', ', @plugins) . "'\n";
+}
 
 # Returns a row of figures for the whole run and for each half of it: rate per
 # second, CPU in microseconds a row.  They count from when the slot is read, so

@@ -4,14 +4,19 @@ package Bench::KafkaReport;
 use strict;
 use warnings;
 
+use Bench::Peer;
 use Bench::Plot;
 use Bench::Table;
 use Exporter 'import';
-use List::Util qw(uniq);
+use File::Basename qw(basename);
+use File::Copy     qw(copy);
+use List::Util     qw(uniq);
+use Wal2Kafka::Kafka;
 use Wal2Kafka::Test;
 
 our @EXPORT =
-  qw(drain_columns medians write_drains latency_columns write_latencies);
+  qw(drain_columns medians write_drains latency_columns write_latencies
+  write_setup);
 
 sub drain_columns
 {
@@ -27,6 +32,33 @@ sub drain_columns
 		[ rss_mb => 'peak MB', '%.0f' ],
 		[ bytes => 'bytes', '%.0f' ]
 	];
+}
+
+# The settings that the peers ran with, and versions.
+sub write_setup
+{
+	my ($folder, @peers) = @_;
+	my $path = top_dir() . "/$folder";
+	my $jars = Bench::Peer::debezium_jars();
+	my @jars = map { basename($_) } glob(
+			Wal2Kafka::Kafka::jars()
+		  . '/kafka-clients-*.jar '
+		  . (
+			$jars
+			? "$jars/{debezium-connector-postgres,postgresql}-*.jar"
+			: ''));
+
+	spit("$path/versions.txt",
+			`'@{[ top_dir() ]}/shipper/wal2kafka' --version`
+		  . join('', map { "$_\n" } @jars)
+		  . `java -version 2>&1`
+		  . (`kcat -V 2>/dev/null` // ''));
+	for my $peer (@peers)
+	{
+		copy($_, "$path/" . $peer->name . '-' . basename($_))
+		  for $peer->settings;
+	}
+	return;
 }
 
 # The median of each figure over the rounds, for each peer and part; low and

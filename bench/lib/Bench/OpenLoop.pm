@@ -15,14 +15,12 @@ my @QUANTILES = qw(p50 p99 p99.9 max);
 # A rate counts as reached if this part of it is.
 my $ENOUGH = 0.98;
 
-# What runs ahead of the rates and does not count: rows a second, seconds.
-my @WARM = (5000, 10);
-
 # A run's rows begin so far behind the first one of the run before.
 my $IDS = 10_000_000;
 
 # Returns a row for each rate.  Takes peer, node, kafka, rates (rising, rows a
-# second), seconds (a pair: to warm up, to measure).
+# second), seconds (a pair: to warm up, to measure), and warm (rows a second,
+# seconds), which runs ahead of the rates and does not count.
 sub open_loop
 {
 	my (%o) = @_;
@@ -41,7 +39,7 @@ sub open_loop
 		topic => $topic,
 		goal => 'latency');
 	$peer->wait_for_sender;
-	measure($first, $WARM[0], $topic, %o, seconds => [ 0, $WARM[1] ]);
+	measure($first, $o{warm}[0], $topic, %o, seconds => [ 0, $o{warm}[1] ]);
 
 	for my $rate (@{ $o{rates} })
 	{

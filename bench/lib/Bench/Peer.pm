@@ -93,6 +93,7 @@ sub start
 			: "pg_create_logical_replication_slot('$o{slot}', ")
 		  . "'$self->{plugin}')");
 	mkdir $folder or croak "$folder: $!";
+	$self->{folder} = $folder;
 	$self->{log} = "$folder/log";
 	$self->{seen} = {};
 	$self->{orders} = {%o};
@@ -116,6 +117,13 @@ sub start
 	  spawn($self->{log}, 'setsid', 'bash', '-c', $self->{command});
 	$running{ $self->{pid} } = $self;
 	return;
+}
+
+# What it wrote to configure itself, if its files are called so.
+sub settings
+{
+	my ($self) = @_;
+	return glob "$self->{folder}/*.{conf,properties}";
 }
 
 # Dies with its log when its command has ended.
