@@ -25,8 +25,11 @@ for my $name (workload_names())
 	  $name eq 'narrow' ? @contenders : map { contender($_) } qw(null frames);
 	my @runs = run_workload(workload($name, 300), 1, \@these);
 	is(scalar @runs, scalar @these, "$name: all have figures");
-	is(scalar(grep { $_->{sender_us} > 0 && $_->{recvs} > 0 } @runs),
-		scalar @runs, "$name: CPU and system calls were counted");
+	is(scalar(grep { $_->{recvs} > 0 } @runs),
+		scalar @runs, "$name: system calls were counted");
+	next if $name ne 'narrow';
+	is(scalar(grep { $_->{sender_us} > 0 } @runs),
+		scalar @runs, 'CPU was counted');
 }
 
 # one that is told of another number of rows has none

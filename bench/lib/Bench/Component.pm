@@ -30,7 +30,6 @@ shared_buffers = 256MB
 max_wal_size = 16GB
 checkpoint_timeout = 1h
 autovacuum = off
-synchronous_commit = off
 wal_sender_timeout = 0
 EOF
 	return;
@@ -87,7 +86,8 @@ EOF
 	return;
 }
 
-# Returns where it ends.
+# Returns where it ends: every commit is in the log by then, for none of them was
+# asynchronous.
 sub write_backlog
 {
 	my ($workload) = @_;
@@ -95,7 +95,7 @@ sub write_backlog
 	$node->safe_psql('postgres', "CREATE DATABASE $db");
 	$node->safe_psql($db, $workload->{setup});
 	$node->safe_psql($db,
-		q{SELECT pg_create_logical_replication_slot('base', 'test_decoding')}
+		q{SELECT pg_create_logical_replication_slot('base', 'bench_null')}
 	);
 	$node->safe_psql($db, $workload->{load});
 	return $node->safe_psql($db, 'SELECT pg_current_wal_lsn()');
