@@ -21,6 +21,14 @@
 /* librdkafka keeps about 200 bytes of its own for each message in flight */
 #define QUEUE_MESSAGES	"100000"
 
+/*
+ * A request on its way has a copy of smaller values, and only points to larger
+ * ones.  The bound on the number of records in flight is for the former; of
+ * the latter there may be as many bytes as max_in_flight says, and as many
+ * again at several brokers were too much.
+ */
+#define COPIED_BYTES	"1024"
+
 struct setting
 {
 	const char *name;
@@ -32,6 +40,7 @@ struct setting
 static const struct setting defaults[] = {
 	{"client.id", "wal2kafka", NULL},
 	{"linger.ms", "5", NULL},
+	{"message.copy.max.bytes", COPIED_BYTES, NULL},
 	{"queue.buffering.max.messages", QUEUE_MESSAGES, NULL},
 	{"socket.nagle.disable", "true", NULL},
 	{"socket.keepalive.enable", "true", NULL},
