@@ -54,7 +54,7 @@ frame_start(Wal2KafkaBatch *batch)
 {
 	wal2kafka_buffer_empty(&batch->buffer);
 	enlargeStringInfo(&batch->buffer, FRAME_SIZE);
-	batch->buffer.len = WIRE_HEADER_SIZE;
+	batch->buffer.len = FRAME_START + WIRE_HEADER_SIZE;
 	batch->records = 0;
 	batch->txn_announced = false;
 	batch->serial++;
@@ -92,21 +92,44 @@ static void
 frame_finish(Wal2KafkaBatch *batch)
 {
 	const StringInfoData *buffer = &batch->buffer;
+	int			len = buffer->len - FRAME_START;
 	bytea	   *frame;
 
 	Assert(batch->finished == NULL);
 	frame = MemoryContextAlloc(GetMemoryChunkContext(buffer->data),
-							   VARHDRSZ + buffer->len);
-	SET_VARSIZE(frame, VARHDRSZ + buffer->len);
-	memcpy(VARDATA(frame), buffer->data, buffer->len);
+							   VARHDRSZ + len);
+	SET_VARSIZE(frame, VARHDRSZ + len);
+	memcpy(VARDATA(frame), buffer->data + FRAME_START, len);
 	batch->finished = frame;
+}
+
+/*
+ * The server sends what is in ctx->out, where it begins with a header of its
+ * own.  That goes before the frame, not the frame behind it: 64 kB more to
+ * copy each time would be seen.
+ */
+static void
+frame_write(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx, bool last)
+{
+	StringInfoData out;
+
+	OutputPluginPrepareWrite(ctx, last);
+	out = *ctx->out;
+	if (out.len > FRAME_START)
+		elog(ERROR, "the server's header of a message has %d bytes", out.len);
+
+	ctx->out->data = batch->buffer.data + FRAME_START - out.len;
+	memcpy(ctx->out->data, out.data, out.len);
+	ctx->out->len = batch->buffer.len - FRAME_START + out.len;
+	OutputPluginWrite(ctx, last);
+	*ctx->out = out;
 }
 
 void
 wal2kafka_batch_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 					 bool cut)
 {
-	char	   *header = batch->buffer.data;
+	char	   *header = batch->buffer.data + FRAME_START;
 	bool		first = batch->serial == 1;
 
 	wire_put32(header, WIRE_MAGIC);
@@ -115,18 +138,13 @@ wal2kafka_batch_send(Wal2KafkaBatch *batch, LogicalDecodingContext *ctx,
 		(cut && ctx ? WIRE_FRAME_CUT : 0);
 	wire_put16(header + 6, 0);
 	wire_put32(header + 8, batch->records);
-	wire_put32(header + 12, batch->buffer.len - WIRE_HEADER_SIZE);
+	wire_put32(header + 12, batch->buffer.len - FRAME_START -
+			   WIRE_HEADER_SIZE);
 	wire_put64(header + 16, batch->safe);
 	wire_put64(header + 24, first ? batch->fingerprint : 0);
 
 	if (ctx)
-	{
-		OutputPluginPrepareWrite(ctx, !cut);
-		appendBinaryStringInfo(ctx->out, batch->buffer.data,
-							   batch->buffer.len);
-		OutputPluginWrite(ctx, !cut);
-		wal2kafka_buffer_empty(ctx->out);
-	}
+		frame_write(batch, ctx, !cut);
 	else
 		frame_finish(batch);
 

@@ -12,9 +12,13 @@
 #include "record.h"
 #include "wire.h"
 
+/* room before a frame, for what the server puts there: 25 bytes in all majors */
+#define FRAME_START		64
+
 typedef struct Wal2KafkaBatch
 {
-	StringInfoData buffer;		/* the frame being filled, header included */
+	StringInfoData buffer;		/* the frame being filled, from FRAME_START on:
+								 * header included */
 	uint32		records;		/* in it */
 	bool		txn_announced;	/* in it, for the current transaction */
 	uint64		serial;			/* of it, from 1 */
@@ -54,7 +58,7 @@ typedef struct Wal2KafkaBatch
 static inline bool
 wal2kafka_batch_holds(const Wal2KafkaBatch *batch)
 {
-	return batch->buffer.len > WIRE_HEADER_SIZE;
+	return batch->buffer.len > FRAME_START + WIRE_HEADER_SIZE;
 }
 
 /* Whether what it holds has waited long enough. */

@@ -20,9 +20,8 @@
 /* bytes from which on a value's room, memory and interrupts are thought of */
 #define LARGE_VALUE		((Size) 64 * 1024)
 
-/* for a scalar too: text with a header of one byte, escaped and quoted */
-#define SHORT_TEXT_ROOM	(ESCAPE_ROOM(VARATT_SHORT_MAX) + 2)
-StaticAssertDecl(SHORT_TEXT_ROOM >= SCALAR_MAX + 2, "room for any scalar");
+/* text up to that is escaped at once, in room for the worst of it */
+#define PLAIN_TEXT_MAX	1024
 
 /* a name[] has 64 bytes for what may be written as "a," */
 #define LEAST_TEXT		32
@@ -247,22 +246,25 @@ wal2kafka_encoder_append(StringInfo out, Wal2KafkaEncoder *encoder,
  * far away, not long, in UTF-8.  NULL: it needs some.
  */
 static inline char *
-put_short_text(char *to, const Wal2KafkaEncoder *encoder, Datum value)
+put_plain_text(StringInfo out, char *to, Datum value)
 {
 	const struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	const char *text;
 	unsigned	seen = 0;
-	int			len;
+	Size		len;
 
-	if (!VARATT_IS_SHORT(stored) || VARATT_IS_EXTERNAL(stored) ||
-		encoder->charset != CHARSET_UTF8)
+	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
 		return NULL;
-	len = VARSIZE_SHORT(stored) - VARHDRSZ_SHORT;
+	text = VARDATA_ANY(stored);
+	len = VARSIZE_ANY_EXHDR(stored);
+	if (len > PLAIN_TEXT_MAX)
+		return NULL;
+	to = put_room(out, to, ESCAPE_ROOM(len) + 2);
 	*to++ = '"';
-	to = escape_text(to, VARDATA_SHORT(stored), len, &seen);
+	to = escape_text(to, text, len, &seen);
 	*to++ = '"';
 	if (unlikely(seen != 0) &&
-		((seen & ESCAPE_NUL) ||
-		 !pg_verify_mbstr(PG_UTF8, VARDATA_SHORT(stored), len, true)))
+		((seen & ESCAPE_NUL) || !pg_verify_mbstr(PG_UTF8, text, len, true)))
 		return NULL;
 	return to;
 }
@@ -285,8 +287,10 @@ wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 					  Wal2KafkaColumn *column, Datum value)
 {
 	char	   *end = NULL;
+	int			start;
 
-	to = put_room(out, to, SHORT_TEXT_ROOM);
+	to = put_room(out, to, SCALAR_MAX + 2);
+	start = to - out->data;
 	if (wal2kafka_is_scalar(column->output))
 	{
 		*to = '"';
@@ -294,15 +298,14 @@ wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 		if (likely(end))
 			*end++ = '"';
 	}
+	else if (encoder->charset != CHARSET_UTF8)
+		end = NULL;
 	else if (column->output == OUTPUT_TEXT)
-		end = put_short_text(to, encoder, value);
-	else if (column->output == OUTPUT_JSONB &&
-			 encoder->charset == CHARSET_UTF8)
-	{
-		int			offset = to - out->data;
-
+		end = put_plain_text(out, to, value);
+	else if (column->output == OUTPUT_JSONB)
 		end = wal2kafka_jsonb_put(out, to, DatumGetPointer(value));
-		to = out->data + offset;	/* it may have moved */
-	}
-	return likely(end) ? end : put_slowly(out, to, encoder, column, value);
+
+	/* "out" may have moved meanwhile */
+	return likely(end) ? end :
+		put_slowly(out, out->data + start, encoder, column, value);
 }
