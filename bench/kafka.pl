@@ -56,8 +56,8 @@ sub contenders
 	return @run;
 }
 
-# Every peer in turn, round by round.  The first round, of one peer, warms
-# broker and files and does not count.
+# Every peer in turn, round by round, each time another one first.  Ahead of
+# them one alone warms broker and files, which does not count.
 sub throughput
 {
 	my ($node, $kafka, @peers) = @_;
@@ -67,7 +67,8 @@ sub throughput
 	  " CPU in microseconds a row, bytes of key and value\n";
 	for my $round (0 .. $rounds)
 	{
-		for my $peer ($round ? @peers : $peers[0])
+		my @turn = map { $peers[ ($_ + $round) % @peers ] } 0 .. $#peers;
+		for my $peer ($round ? @turn : $peers[0])
 		{
 			my @parts = drain(
 				peer => $peer,
@@ -83,6 +84,11 @@ sub throughput
 			  $peer->name, @{ $parts[0] }{qw(rate all_in)};
 		}
 	}
+	@runs = map {
+		my $name = $_->name;
+		grep { $_->{name} eq $name } @runs
+	} @peers;
+	compare(@runs);
 	print $out "\nmedian of $rounds\n";
 	print_table($out, drain_columns(), medians(@runs));
 	return @runs;

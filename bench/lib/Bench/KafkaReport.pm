@@ -15,7 +15,7 @@ use Wal2Kafka::Kafka;
 use Wal2Kafka::Test;
 
 our @EXPORT =
-  qw(drain_columns medians write_drains latency_columns write_latencies
+  qw(drain_columns compare medians write_drains latency_columns write_latencies
   write_setup);
 
 sub drain_columns
@@ -30,6 +30,8 @@ sub drain_columns
 		[ all_in => 'all in', '%.2f' ],
 		[ broker => 'broker', '%.2f' ],
 		[ rss_mb => 'peak MB', '%.0f' ],
+		[ slower => 'slower x', '%.1f' ],
+		[ dearer => 'CPU x', '%.1f' ],
 		[ bytes => 'bytes', '%.0f' ]
 	];
 }
@@ -55,10 +57,31 @@ sub write_setup
 		  . (`kcat -V 2>/dev/null` // ''));
 	for my $peer (@peers)
 	{
-		copy($_, "$path/" . $peer->name . '-' . basename($_))
-		  for $peer->settings;
+		for my $goal (qw(throughput latency))
+		{
+			copy($_, join '-', "$path/" . $peer->name, $goal, basename($_))
+			  for $peer->settings($goal);
+		}
 	}
 	return;
+}
+
+# Adds to runs how many times our rate is theirs, and their CPU ours, in the
+# same round and part.
+sub compare
+{
+	my (@runs) = @_;
+	my %ours =
+	  map { ("$_->{round} $_->{part}" => $_) }
+	  grep { $_->{name} eq 'wal2kafka' && $_->{rate} } @runs;
+
+	for my $run (grep { $_->{rate} && $_->{name} ne 'wal2kafka' } @runs)
+	{
+		my $own = $ours{"$run->{round} $run->{part}"} or next;
+		$run->{slower} = $own->{rate} / $run->{rate};
+		$run->{dearer} = $run->{all_in} / $own->{all_in};
+	}
+	return @runs;
 }
 
 # The median of each figure over the rounds, for each peer and part; low and

@@ -93,7 +93,7 @@ sub start
 			: "pg_create_logical_replication_slot('$o{slot}', ")
 		  . "'$self->{plugin}')");
 	mkdir $folder or croak "$folder: $!";
-	$self->{folder} = $folder;
+	$self->{folders}{ $o{goal} } = $folder;
 	$self->{log} = "$folder/log";
 	$self->{seen} = {};
 	$self->{orders} = {%o};
@@ -119,11 +119,12 @@ sub start
 	return;
 }
 
-# What it wrote to configure itself, if its files are called so.
+# What it wrote last to configure itself for a goal, if its files are called so.
 sub settings
 {
-	my ($self) = @_;
-	return glob "$self->{folder}/*.{conf,properties}";
+	my ($self, $goal) = @_;
+	my $folder = $self->{folders}{$goal} or return;
+	return glob "$folder/*.{conf,properties}";
 }
 
 # Dies with its log when its command has ended.
