@@ -165,7 +165,7 @@ producer_drain(struct sink *sink)
 	enum sink_health told;
 	char		bytes[64];
 
-	while (read(producer->wake[0], bytes, sizeof(bytes)) > 0)
+	while (read(producer->wake[0], bytes, sizeof(bytes)) == sizeof(bytes))
 		continue;
 	if (producer->reaping)
 		return producer->health;

@@ -143,7 +143,8 @@ wait_for_events(struct run *run)
 	control_serve(run->control, &fds[FD_COUNT], answer, run);
 	if (ready <= 0)
 		return;
-	signals_drain();
+	if (fds[0].revents != 0)
+		signals_drain();
 	if ((fds[1].revents & ~POLLOUT) != 0)
 		stream_read(run->stream);
 	if ((fds[1].revents & POLLOUT) != 0 && !stream_flush(run->stream))

@@ -60,7 +60,7 @@ signals_drain(void)
 {
 	char		bytes[16];
 
-	while (read(signal_pipe[0], bytes, sizeof(bytes)) > 0)
+	while (read(signal_pipe[0], bytes, sizeof(bytes)) == sizeof(bytes))
 		continue;
 }
 

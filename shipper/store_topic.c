@@ -117,7 +117,7 @@ topic_drain(struct store *store)
 	rd_kafka_event_t *event;
 	char		bytes[64];
 
-	while (read(topic->wake[0], bytes, sizeof(bytes)) > 0)
+	while (read(topic->wake[0], bytes, sizeof(bytes)) == sizeof(bytes))
 		continue;
 	while ((event = rd_kafka_queue_poll(topic->queue, 0)) != NULL)
 	{
