@@ -14,7 +14,7 @@ my $SLACK = 1.4;
 
 # How often the reader must sleep a row: else it is late, and the walsender of
 # a plugin that sends each row by itself has nobody to wake.
-my $KEEPS_UP = 0.5;
+my $KEEPS_UP = 0.8;
 
 # Workload, contender, figure of a summary, the largest value that passes.
 my @LIMITS = (
