@@ -17,6 +17,9 @@
 
 #define MAX_DEPTH	16
 
+/* an old row under REPLICA IDENTITY FULL holds what is far away elsewhere */
+#define MAX_SIZE	(64 * 1024)
+
 /* for what stands between values, and a numeric */
 #define ROOM		(SCALAR_MAX + 16)
 
@@ -27,6 +30,7 @@ typedef struct Walk
 {
 	StringInfo	out;
 	char	   *to;				/* NULL: this value is left to jsonb_out() */
+	const char *end;			/* of what is stored */
 	int			depth;
 } Walk;
 
@@ -40,6 +44,11 @@ put_string(Walk *walk, const char *text, int len)
 	char	   *to;
 	char	   *end;
 
+	if (len < 0 || len > walk->end - text)
+	{
+		walk->to = NULL;
+		return;
+	}
 	to = put_room(walk->out, walk->to, ESCAPE_ROOM((Size) len) + ROOM);
 	to = put_literal(to, "\\\"");
 	end = escape_text(to, text, len, &seen);
@@ -167,7 +176,8 @@ wal2kafka_jsonb_put(StringInfo out, char *to, const void *stored)
 		char		bytes[VARATT_SHORT_MAX];
 	}			aligned;
 
-	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
+	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored) ||
+		VARSIZE_ANY(stored) > MAX_SIZE)
 		return NULL;
 	walk.to = put_room(out, to, ROOM);
 	walk.to = put_literal(walk.to, "\"");
@@ -175,9 +185,13 @@ wal2kafka_jsonb_put(StringInfo out, char *to, const void *stored)
 	{
 		memcpy(aligned.bytes, VARDATA_SHORT(stored),
 			   VARSIZE_SHORT(stored) - VARHDRSZ_SHORT);
+		walk.end = aligned.bytes + sizeof(aligned.bytes);
 		put_container(&walk, &aligned.container);
 	}
 	else
+	{
+		walk.end = (const char *) stored + VARSIZE(stored);
 		put_container(&walk, (const JsonbContainer *) VARDATA(stored));
+	}
 	return walk.to ? put_literal(walk.to, "\"") : NULL;
 }

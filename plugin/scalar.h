@@ -36,7 +36,7 @@ extern char *wal2kafka_numeric_put(char *to, const void *stored);
 /*
  * A jsonb with its quotes, at "to" behind the end of "out", which may be
  * moved; NULL, with "out" as it was, for a value that is left to the output
- * function: far away, compressed, with text that is not UTF-8, deep.
+ * function: far away, compressed, large, deep, with text that is not UTF-8.
  */
 extern char *wal2kafka_jsonb_put(StringInfo out, char *to,
 								 const void *stored);

@@ -20,7 +20,10 @@ $node->safe_psql('postgres', <<'EOF');
 CREATE TABLE t (id int PRIMARY KEY, v text, b bytea, j jsonb, n int);
 CREATE TABLE f (id int PRIMARY KEY, v text);
 ALTER TABLE f REPLICA IDENTITY FULL;
-CREATE PUBLICATION p FOR TABLE t, f;
+CREATE TABLE d (id int PRIMARY KEY, n int, j jsonb);
+ALTER TABLE d REPLICA IDENTITY FULL;
+ALTER TABLE d ALTER j SET STORAGE EXTERNAL;
+CREATE PUBLICATION p FOR TABLE t, f, d;
 EOF
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -71,6 +74,10 @@ sql(qq{UPDATE f SET v = repeat('f', 20 * $mb)});
 sql(qq{UPDATE f SET v = repeat(E'\\x01', 100 * $mb)});
 sql(qq{UPDATE f SET v = 'short'});
 wait_for_slot($node, 'wal2kafka');
+# the old row holds such a value itself, neither far away nor compressed
+sql(qq{INSERT INTO d VALUES (1, 0, to_jsonb(repeat('g', 180 * $mb)))});
+sql(q{UPDATE d SET n = 1});
+wait_for_slot($node, 'wal2kafka');
 is(walsender(), $sender, 'all by the same walsender');
 is($shipper->stop, 0, 'stopped');
 
@@ -106,6 +113,10 @@ within($f[1]{bytes}, 40 * $mb, 'both rows of an update, while they fit');
 like($f[2]{head}, qr/"Update":\[\["1"\],\["1"\]\].*"omitted":\{"v":104857600\}/,
 	'then the value is left out');
 like($f[3]{head}, qr/"Update":\[\["1",null\],\["1","short"\]\]/, 'OLD is cut');
+
+my @d = lines("$dir/public.d.jsonl");
+within($d[0]{bytes}, 180 * $mb, '180 MB of jsonb');
+is(scalar(@d), 2, 'a row whose old version holds them is updated');
 
 # But for what is around the value.
 sub within
