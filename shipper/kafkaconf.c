@@ -25,7 +25,8 @@
  * A request on its way has a copy of smaller values, and only points to larger
  * ones.  The bound on the number of records in flight is for the former; of
  * the latter there may be as many bytes as max_in_flight says, and as many
- * again at several brokers were too much.
+ * again at several brokers were too much.  TLS copies anyway, and would make a
+ * packet of each piece.
  */
 #define COPIED_BYTES	"1024"
 
@@ -40,7 +41,6 @@ struct setting
 static const struct setting defaults[] = {
 	{"client.id", "wal2kafka", NULL},
 	{"linger.ms", "5", NULL},
-	{"message.copy.max.bytes", COPIED_BYTES, NULL},
 	{"queue.buffering.max.messages", QUEUE_MESSAGES, NULL},
 	{"socket.nagle.disable", "true", NULL},
 	{"socket.keepalive.enable", "true", NULL},
@@ -81,6 +81,7 @@ static bool queue_ok(const struct config *config, char *err, size_t errsize);
 static bool plaintext_ok(const struct config *config, char *err,
 						 size_t errsize);
 static bool is_loopback(const char *servers, char *server, size_t size);
+static bool is_encrypted(const struct config *config);
 static const char *lookup(const struct config *config, const char *name);
 
 rd_kafka_conf_t *
@@ -161,6 +162,8 @@ set_own(rd_kafka_conf_t *conf, const struct config *config, char *err,
 	free(text);
 	for (size_t i = 0; ok && i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		ok = set(conf, defaults[i].name, defaults[i].value, err, errsize);
+	if (ok && !is_encrypted(config))
+		ok = set(conf, "message.copy.max.bytes", COPIED_BYTES, err, errsize);
 	return ok;
 }
 
@@ -225,9 +228,17 @@ queue_ok(const struct config *config, char *err, size_t errsize)
 }
 
 static bool
-plaintext_ok(const struct config *config, char *err, size_t errsize)
+is_encrypted(const struct config *config)
 {
 	const char *protocol = lookup(config, "security.protocol");
+
+	return protocol != NULL && (strcasecmp(protocol, "ssl") == 0 ||
+								strcasecmp(protocol, "sasl_ssl") == 0);
+}
+
+static bool
+plaintext_ok(const struct config *config, char *err, size_t errsize)
+{
 	const char *servers = lookup(config, "bootstrap.servers");
 	char		server[256];
 
@@ -238,9 +249,7 @@ plaintext_ok(const struct config *config, char *err, size_t errsize)
 		snprintf(err, errsize, "[kafka] bootstrap.servers is missing");
 		return false;
 	}
-	if (config->allow_plaintext ||
-		(protocol != NULL && (strcasecmp(protocol, "ssl") == 0 ||
-							  strcasecmp(protocol, "sasl_ssl") == 0)) ||
+	if (config->allow_plaintext || is_encrypted(config) ||
 		is_loopback(servers, server, sizeof(server)))
 		return true;
 	snprintf(err, errsize, "[kafka] bootstrap.servers: rows would go to "
