@@ -133,7 +133,7 @@ my $folder = new_results('kafka');
 
 # as brokers are that run for long
 my $kafka =
-  Wal2Kafka::Kafka->new(java => [qw(-Xmx1g -XX:TieredStopAtLevel=4)]);
+  Wal2Kafka::Kafka->new(java => [qw(-Xms1g -Xmx1g -Xmn700m -XX:TieredStopAtLevel=4)]);
 my $node = backlog_server($rows);
 
 write_drains($folder, throughput($node, $kafka, @peers)) if $rounds > 0;
