@@ -338,8 +338,7 @@ find_shape(const Wal2KafkaRecord *record)
 {
 	if (record->op == OP_DELETE && record->old == IDENTITY_KEY)
 		return &record->relation->key_only;
-	if (record->op != OP_TRUNCATE && record->unchanged == NULL &&
-		record->omitted == NULL)
+	if (record->op != OP_TRUNCATE && holds_all(record))
 		return &record->relation->full;
 	return NULL;
 }

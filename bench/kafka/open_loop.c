@@ -53,30 +53,6 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A consumer that stands behind what each partition holds now. */
-static rd_kafka_t *
-consumer_at_end(const char *brokers, const char *topic)
-{
-	rd_kafka_t *rk = topic_client(RD_KAFKA_CONSUMER, brokers);
-	int			count = topic_partition_count(rk, topic);
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new(8);
-
-	for (int p = 0; p < count; p++)
-	{
-		int64_t		low = 0;
-		int64_t		high = 0;
-
-		if (!topic_ends(rk, topic, p, &low, &high))
-			return NULL;
-		rd_kafka_topic_partition_list_add(list, topic, p)->offset = high;
-	}
-	if (count <= 0 || rd_kafka_assign(rk, list))
-		return NULL;
-	rd_kafka_topic_partition_list_destroy(list);
-	return rk;
-}
-
 static void
 note(struct bench *b, const rd_kafka_message_t *msg, int64_t now)
 {
@@ -213,7 +189,7 @@ main(int argc, char **argv)
 				"RATE WARM SECONDS\n");
 		return 1;
 	}
-	rk = consumer_at_end(argv[2], argv[4]);
+	rk = topic_consumer_at_end(argv[2], argv[4]);
 	if (!rk || !load_open(&b.load) ||
 		pthread_create(&thread, NULL, load_run, &b.load) != 0)
 		return 2;

@@ -35,30 +35,6 @@ compare(const void *a, const void *b)
 	return d < 0 ? -1 : d > 0;
 }
 
-/* A consumer that stands behind what each partition holds now. */
-static rd_kafka_t *
-consumer_at_end(const char *brokers, const char *topic)
-{
-	rd_kafka_t *rk = topic_client(RD_KAFKA_CONSUMER, brokers);
-	int			count = topic_partition_count(rk, topic);
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new(8);
-
-	for (int p = 0; p < count; p++)
-	{
-		int64_t		low = 0;
-		int64_t		high = 0;
-
-		if (rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, 10000))
-			return NULL;
-		rd_kafka_topic_partition_list_add(list, topic, p)->offset = high;
-	}
-	if (count <= 0 || rd_kafka_assign(rk, list))
-		return NULL;
-	rd_kafka_topic_partition_list_destroy(list);
-	return rk;
-}
-
 static bool
 insert_and_wait(PGconn *conn, rd_kafka_t *rk, const char *table, int id)
 {
@@ -102,7 +78,7 @@ main(int argc, char **argv)
 	}
 	times = malloc(sizeof(double) * (size_t) count);
 	conn = PQconnectdb(argv[1]);
-	rk = consumer_at_end(argv[2], argv[4]);
+	rk = topic_consumer_at_end(argv[2], argv[4]);
 	if (!times || !rk || PQstatus(conn) != CONNECTION_OK)
 	{
 		fprintf(stderr, "latency: could not connect: %s",

@@ -135,6 +135,29 @@ topic_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
 	return !err;
 }
 
+rd_kafka_t *
+topic_consumer_at_end(const char *brokers, const char *topic)
+{
+	rd_kafka_t *rk = topic_client(RD_KAFKA_CONSUMER, brokers);
+	int			count = topic_partition_count(rk, topic);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(8);
+
+	for (int p = 0; p < count; p++)
+	{
+		int64_t		low = 0;
+		int64_t		high = 0;
+
+		if (!topic_ends(rk, topic, p, &low, &high))
+			return NULL;
+		rd_kafka_topic_partition_list_add(list, topic, p)->offset = high;
+	}
+	if (count <= 0 || rd_kafka_assign(rk, list))
+		return NULL;
+	rd_kafka_topic_partition_list_destroy(list);
+	return rk;
+}
+
 static rd_kafka_conf_t *
 client_conf(const char *brokers)
 {

@@ -52,4 +52,8 @@ extern int	topic_partition_count(rd_kafka_t *rk, const char *topic);
 extern bool topic_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
 					   int64_t *low, int64_t *high);
 
+/* A consumer that stands behind what each partition holds now, or NULL. */
+extern rd_kafka_t *topic_consumer_at_end(const char *brokers,
+										 const char *topic);
+
 #endif							/* TOPIC_READER_H */

@@ -23,7 +23,7 @@ sub start_server
 	$calls = spit(launch_dir() . '/calls', '');
 	local $ENV{COUNT_CALLS} = $calls;
 	local $ENV{LD_PRELOAD} = top_dir() . '/build/count_calls.so';
-	$node = new_server('source', conf => <<"EOF" . allow_list());
+	$node = new_server('source', plugins => [ libraries() ], conf => <<"EOF");
 listen_addresses = '127.0.0.1'
 dynamic_library_path = '$build:${\top_dir()}/bench/null:\$libdir'
 shared_buffers = 256MB
@@ -33,13 +33,6 @@ autovacuum = off
 wal_sender_timeout = 0
 EOF
 	return;
-}
-
-# An older minor does not know it, and would not start.
-sub allow_list
-{
-	return '' if !Wal2Kafka::Cluster::knows_allow_list();
-	return "output_plugin_libraries = '" . join(', ', libraries()) . "'\n";
 }
 
 # Writes a workload and has each contender read it, once and then $rounds times

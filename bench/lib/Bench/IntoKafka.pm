@@ -24,7 +24,8 @@ my $HELD_BACK = 100;
 sub backlog_server
 {
 	my ($rows) = @_;
-	my $node = new_server('source', conf => <<'EOF' . allow_list());
+	my @plugins = map { $_->{plugin} } Bench::Peer::known();
+	my $node = new_server('source', plugins => \@plugins, conf => <<'EOF');
 listen_addresses = '127.0.0.1'
 logical_decoding_work_mem = 256MB
 shared_buffers = 256MB
@@ -50,14 +51,6 @@ DO \$\$ BEGIN
 END \$\$;
 EOF
 	return $node;
-}
-
-# An older minor does not know it, and would not start.
-sub allow_list
-{
-	my @plugins = map { $_->{plugin} } Bench::Peer::known();
-	return '' if !Wal2Kafka::Cluster::knows_allow_list();
-	return "output_plugin_libraries = '" . join(', ', @plugins) . "'\n";
 }
 
 # Returns a row of figures for the whole run and for each half of it: rate per

@@ -14,12 +14,15 @@ use Wal2Kafka::Test;
 our @EXPORT = qw(new_server slot_field wait_for_slot checksum
   add_ledger write_ledger);
 
-# Makes and starts a server.  "conf" is more text for postgresql.conf.
+# Makes and starts a server.  "conf" is more text for postgresql.conf, "plugins"
+# are those that it allows.
 sub new_server
 {
 	my ($name, %options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	my $build = $ENV{WAL2KAFKA_BUILD} || top_dir();
+	my $plugins = join ', ',
+	  @{ $options{plugins} || [qw(wal2kafka pgoutput test_decoding)] };
 
 	$node->init(allows_streaming => 'logical', extra => ['--encoding=UTF8']);
 	$node->append_conf('postgresql.conf', <<"EOF");
@@ -30,7 +33,7 @@ log_statement = none
 EOF
 	# an older minor does not know it, and would not start
 	$node->append_conf('postgresql.conf',
-		"output_plugin_libraries = 'wal2kafka, pgoutput, test_decoding'")
+		"output_plugin_libraries = '$plugins'")
 	  if knows_allow_list() && ($options{allow} // 1);
 	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
 	$node->start;
