@@ -134,6 +134,7 @@ take_report(struct producer *producer, struct topic *topic,
 	if (failed)
 		return false;
 	partition->gate = GATE_OPEN;
+	handover_admit(producer, partition);
 	return stands_behind(producer, topic, message);
 }
 

@@ -9,6 +9,7 @@
 #include "producer.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@
 #include "rlimits.h"
 
 #define FATAL_MS		1000
+/* librdkafka's part of linger.ms */
+#define COLLECT_MS		2
 
 /*
  * Topics limit batches, not records, and batch.size is one for all topics.
@@ -39,6 +42,7 @@ static size_t producer_send(struct sink *sink,
 							const struct sink_record *records, size_t count);
 static enum sink_health producer_drain(struct sink *sink);
 static void producer_poll_fd(const struct sink *sink, struct pollfd *fd);
+static void producer_forward(struct sink *sink, bool at_once);
 static int	producer_timeout(const struct sink *sink);
 static void producer_abandon(struct sink *sink);
 static bool producer_abandoned(struct sink *sink);
@@ -46,6 +50,8 @@ static void producer_close(struct sink *sink);
 
 static void judge_fatal(struct producer *producer);
 static void judge_halted(struct producer *producer);
+static double setting(const rd_kafka_conf_t *conf, const char *name);
+static int64_t take_linger(rd_kafka_conf_t *conf);
 static size_t limit_batches(rd_kafka_conf_t *conf);
 static void learn_limit(struct producer *producer);
 static bool ready_to_send(struct producer *producer, struct position next);
@@ -58,6 +64,7 @@ const struct sink_ops producer_ops = {
 	.topic = producer_topic,
 	.send = producer_send,
 	.drain = producer_drain,
+	.forward = producer_forward,
 	.poll_fd = producer_poll_fd,
 	.timeout = producer_timeout,
 	.abandon = producer_abandon,
@@ -73,6 +80,8 @@ producer_open(const struct config *config, struct ledger *ledger)
 	rd_kafka_conf_t *conf = producer_conf(config, err, sizeof(err));
 	rd_kafka_t *kafka = NULL;
 	size_t		batch_size;
+	size_t		batch_count;
+	int64_t		linger;
 
 	if (conf == NULL)
 	{
@@ -80,6 +89,8 @@ producer_open(const struct config *config, struct ledger *ledger)
 		return NULL;
 	}
 	batch_size = limit_batches(conf);
+	batch_count = (size_t) setting(conf, "batch.num.messages");
+	linger = take_linger(conf);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
 							 RD_KAFKA_EVENT_LOG);
 	rd_kafka_conf_set(conf, "log.queue", "true", NULL, 0);
@@ -100,6 +111,7 @@ producer_open(const struct config *config, struct ledger *ledger)
 	producer->resent = ledger->sent;
 	producer->kafka = kafka;
 	producer->batch_size = batch_size;
+	accumulator_init(&producer->accumulator, linger, batch_size, batch_count);
 	producer->max_record = producer_max_record(config);
 	if (pipe2(producer->wake, O_NONBLOCK | O_CLOEXEC) != 0)
 		abort();
@@ -152,6 +164,7 @@ producer_send(struct sink *sink, const struct sink_record *records,
 		produce_records(producer, records, count) : 0;
 
 	producer->stalled = taken < count;
+	handover_serve(producer, DUE_IF_FULL);
 	if (taken > 0 && producer->transaction != NULL)
 		transaction_sent(producer->transaction, records[taken - 1].position);
 	return taken;
@@ -194,6 +207,17 @@ producer_drain(struct sink *sink)
 }
 
 static void
+producer_forward(struct sink *sink, bool at_once)
+{
+	struct producer *producer = (struct producer *) sink;
+
+	if (producer->transaction != NULL &&
+		!transaction_takes(producer->transaction))
+		at_once = true;
+	handover_serve(producer, at_once ? DUE_AT_ONCE : clock_ms());
+}
+
+static void
 producer_poll_fd(const struct sink *sink, struct pollfd *fd)
 {
 	const struct producer *producer = (const struct producer *) sink;
@@ -215,7 +239,10 @@ producer_timeout(const struct sink *sink)
 	if (producer->transaction != NULL)
 		left = transaction_timeout(producer->transaction);
 	next = topics_timeout(producer->topics);
-	return left >= 0 && left < next ? left : next;
+	if (left < 0 || next < left)
+		left = next;
+	next = handover_timeout(producer);
+	return next >= 0 && next < left ? next : left;
 }
 
 /* Requests on their way still point into frames until all threads are gone. */
@@ -250,6 +277,7 @@ producer_close(struct sink *sink)
 	pthread_join(producer->reaper, NULL);
 	close(producer->wake[0]);
 	close(producer->wake[1]);
+	accumulator_free(&producer->accumulator);
 	free(producer);
 }
 
@@ -263,7 +291,7 @@ judge_fatal(struct producer *producer)
 	const char *hint;
 
 	if (producer->fatal_at == 0 || producer->health != HEALTH_FINE ||
-		(producer->outstanding > 0 &&
+		(producer->outstanding > producer->accumulator.count &&
 		 clock_ms() - producer->fatal_at <= FATAL_MS))
 		return;
 	if (kafka_reaction_find(producer->fatal, &hint) == KAFKA_ACCESS &&
@@ -288,16 +316,42 @@ judge_halted(struct producer *producer)
 		producer->health = HEALTH_HOPELESS;
 }
 
+static double
+setting(const rd_kafka_conf_t *conf, const char *name)
+{
+	char		text[32];
+	size_t		len = sizeof(text);
+
+	if (rd_kafka_conf_get(conf, name, text, &len) != RD_KAFKA_CONF_OK)
+		abort();
+	return strtod(text, NULL);
+}
+
+/*
+ * Returns how long records linger here.  The rest of linger.ms is librdkafka's:
+ * its thread is not to send a part of a batch while it is given the others, or
+ * it waits actively after all.  With 0 it may: that is what 0 costs.
+ */
+static int64_t
+take_linger(rd_kafka_conf_t *conf)
+{
+	double		linger = ceil(setting(conf, "linger.ms"));
+	char		text[32];
+
+	if (linger <= COLLECT_MS)
+		return 0;
+	snprintf(text, sizeof(text), "%d", COLLECT_MS);
+	rd_kafka_conf_set(conf, "linger.ms", text, NULL, 0);
+	return (int64_t) linger - COLLECT_MS;
+}
+
 /* What batch.size is, or now is; the first record of a batch may exceed it. */
 static size_t
 limit_batches(rd_kafka_conf_t *conf)
 {
 	char		text[32];
-	size_t		len = sizeof(text);
-	size_t		size = 0;
+	size_t		size = (size_t) setting(conf, "batch.size");
 
-	if (rd_kafka_conf_get(conf, "batch.size", text, &len) == RD_KAFKA_CONF_OK)
-		size = strtoul(text, NULL, 10);
 	if (batch_limit == 0 || batch_limit >= size)
 		return size;
 	snprintf(text, sizeof(text), "%zu", batch_limit);
@@ -339,8 +393,7 @@ ready_to_send(struct producer *producer, struct position next)
 		(producer->transaction != NULL &&
 		 !transaction_takes(producer->transaction)))
 		return false;
-	/* a record that has gone to some partitions goes to the rest of those */
-	if (!topics_changed(producer->topics) || producer->copies_counted ||
+	if (!topics_changed(producer->topics) ||
 		!position_is_after(next, producer->resent))
 		return true;
 	if (producer->outstanding > 0)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <librdkafka/rdkafka.h>
 
+#include "accumulator.h"
 #include "config.h"
 #include "ledger.h"
 #include "probe.h"
@@ -18,7 +19,7 @@
 #include "topic.h"
 #include "transaction.h"
 
-#define PRODUCER_BATCH	128	/* records in one call, like CURSOR_RECORDS */
+#define PRODUCER_BATCH	128	/* records in one call */
 
 struct producer
 {
@@ -34,15 +35,15 @@ struct producer
 	struct position resent;		/* up to it, another producer sent before */
 	size_t		max_record;
 	size_t		batch_size;		/* librdkafka's setting */
-	uint64_t	outstanding;	/* deliveries that librdkafka has */
+	struct accumulator accumulator; /* what librdkafka does not have yet */
+	uint64_t	outstanding;	/* deliveries: of that, and what it has */
+	bool		queue_full;		/* librdkafka takes no more now */
 	bool		stalled;		/* records wait to be taken */
 	enum sink_health health;
 	int64_t		fatal_at;		/* ms; when librdkafka gave up, else 0 */
 	rd_kafka_resp_err_t fatal;	/* why */
 	char		complaint[256]; /* of the connection that failed last */
 	bool		halted;			/* at a record that cannot be sent; logged */
-	int32_t		copies;			/* sent of a record for every partition */
-	bool		copies_counted; /* in the ledger, all of them */
 	pthread_t	reaper;			/* runs once abandoned */
 	bool		reaping;
 	bool		reaped;			/* only read after the pipe said so */
@@ -50,13 +51,23 @@ struct producer
 };
 
 /*
- * Takes records in order and stops at the first that must wait: behind a
- * closed gate, a full queue, a topic not yet looked up.  Nothing behind it
+ * Takes records in order, into the lines of their partitions, and stops at the
+ * first that must wait, as its topic is not looked up yet.  Nothing behind it
  * goes first, in any topic.  Returns how many it took.
  */
 extern size_t produce_records(struct producer *producer,
 							  const struct sink_record *records,
 							  size_t count);
+
+/* What waits for the partition may go, if librdkafka can send it. */
+extern void handover_admit(struct producer *producer,
+						   struct topic_partition *partition);
+
+/* Gives librdkafka what is due at that time in ms, or is full. */
+extern void handover_serve(struct producer *producer, int64_t due);
+
+/* ms until it should be called again; -1: when a report came */
+extern int	handover_timeout(const struct producer *producer);
 
 /* A report, an error or a log line; acknowledges in the ledger. */
 extern void delivery_take(struct producer *producer, rd_kafka_event_t *event);

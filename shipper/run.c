@@ -32,6 +32,9 @@
  */
 #define RECORDS_MAX			16384
 
+/* After so many the loop looks at all else, delivery reports to begin with. */
+#define RECORDS_TURN		256
+
 #define STATISTICS_MS		60000
 #define STALLED_MS			5000	/* nothing acknowledged for so long */
 
@@ -42,6 +45,7 @@ static int64_t status_due(const struct run *run);
 static bool is_full(const struct run *run);
 static void serve_sink(struct run *run);
 static void serve_snapshot(struct run *run);
+static void move(struct run *run);
 static void receive(struct run *run);
 static bool take_snapshot(struct run *run);
 static void leave_copied(struct run *run);
@@ -49,6 +53,7 @@ static bool take_frame(struct run *run, const struct stream_message *message);
 static bool receive_one(struct run *run);
 static void heed_question(struct run *run);
 static void advance(struct run *run);
+static void forward(struct run *run);
 static void confirm(struct run *run);
 static lsn_t confirmable(const struct run *run);
 static void keep_state(struct run *run);
@@ -90,8 +95,7 @@ run(const struct config *config, const struct run_wish *wish)
 	{
 		serve_sink(run);
 		serve_snapshot(run);
-		receive(run);
-		advance(run);
+		move(run);
 		keep_state(run);
 		confirm(run);
 		watch_progress(run);
@@ -190,7 +194,7 @@ next_timeout(const struct run *run)
 		next = now + keeper_ms;
 	if (snapshot_ms >= 0 && now + snapshot_ms < next)
 		next = now + snapshot_ms;
-	return next > now ? (int) (next - now) : 0;
+	return next > now && !run->more ? (int) (next - now) : 0;
 }
 
 static int64_t
@@ -240,22 +244,37 @@ serve_snapshot(struct run *run)
 					   run->cursor.entry == NULL);
 }
 
+static void
+move(struct run *run)
+{
+	receive(run);
+	advance(run);
+	forward(run);
+}
+
 /*
- * What one read brought may be many frames, and each goes on at once.  The
- * snapshot's go in first, while it holds the stream.
+ * What one read brought may be many frames: nothing wakes the loop for those
+ * that are left.  The snapshot's go in first, while it holds the stream.
  */
 static void
 receive(struct run *run)
 {
+	uint64_t	before = metrics.received;
+
+	run->more = false;
 	while (!run->done && stream_is_open(run->stream))
 	{
 		advance(run);
 		if (is_full(run))
 			break;
-		if (take_snapshot(run))
-			continue;
-		if (snapshot_holds(run->snapshot) || !receive_one(run))
+		if (!take_snapshot(run) &&
+			(snapshot_holds(run->snapshot) || !receive_one(run)))
 			break;
+		if (metrics.received - before >= RECORDS_TURN)
+		{
+			run->more = true;
+			break;
+		}
 	}
 }
 
@@ -368,6 +387,14 @@ advance(struct run *run)
 }
 
 static void
+forward(struct run *run)
+{
+	if (run->sink != NULL && run->sink->ops->forward != NULL &&
+		!run->abandoning && !run->done)
+		run->sink->ops->forward(run->sink, run->stopping);
+}
+
+static void
 confirm(struct run *run)
 {
 	if (!stream_is_open(run->stream) || clock_ms() < status_due(run))
@@ -401,13 +428,17 @@ run_facts(const struct run *run)
 	};
 }
 
+/* Nothing wakes the loop for what was held and is here already. */
 static void
 keep_state(struct run *run)
 {
 	struct keeper_facts now = run_facts(run);
+	bool		held = keeper_holds(run->keeper);
 
 	if (!run->done && keeper_serve(run->keeper, &now) == KEEPER_PERSON)
 		run_leave(run, EXIT_PERSON);
+	if (held && !keeper_holds(run->keeper))
+		move(run);
 }
 
 /* What the frame at the cursor told; no record of it was sent yet. */

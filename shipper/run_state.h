@@ -37,6 +37,7 @@ struct run
 	struct keeper *keeper;		/* owned */
 	struct retry retry;
 	struct feedback feedback;
+	bool		more;			/* has been read, or may be, and not taken */
 	uint64_t	last_outstanding;
 	int64_t		progress_at;	/* ms; last delivery, or ledger was empty */
 	int64_t		statistics_at;

@@ -71,6 +71,12 @@ struct sink_ops
 	/* Acknowledges what has been delivered, without waiting. */
 	enum sink_health (*drain) (struct sink *sink);
 
+	/*
+	 * NULL: no need.  No more records come for now: lets go of what may, at
+	 * once if none will come.
+	 */
+	void		(*forward) (struct sink *sink, bool at_once);
+
 	/* Fills in what to poll for. */
 	void		(*poll_fd) (const struct sink *sink, struct pollfd *fd);
 

@@ -201,6 +201,11 @@ topic_set_count(struct topic *topic, int32_t count)
 	free(topic->partitions);
 	topic->partitions = mem_zalloc((size_t) count *
 								   sizeof(*topic->partitions));
+	for (int32_t i = 0; i < count; i++)
+	{
+		topic->partitions[i].topic = topic;
+		topic->partitions[i].number = i;
+	}
 	topic->count = count;
 	topic->next_count = 0;
 	pin_set_count(topic->pin, count);

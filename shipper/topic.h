@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <librdkafka/rdkafka.h>
 
+#include "accumulator.h"
 #include "config.h"
 #include "pin.h"
 #include "sink.h"
@@ -32,7 +33,10 @@ enum gate
 
 struct topic_partition
 {
-	uint32_t	outstanding;
+	struct line line;			/* what waits; comes first */
+	struct topic *topic;		/* borrowed */
+	int32_t		number;
+	uint32_t	outstanding;	/* deliveries that librdkafka has */
 	enum gate	gate;
 	int64_t		used;			/* ms; when the last report came, or the first
 								 * record after a pause went */

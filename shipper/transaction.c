@@ -345,7 +345,6 @@ committed(struct transaction *transaction)
 	return HEALTH_BROKEN;
 }
 
-/* A record that has gone to some partitions goes to the rest of them first. */
 static bool
 is_due(const struct transaction *transaction)
 {
@@ -353,8 +352,6 @@ is_due(const struct transaction *transaction)
 	const struct ledger *ledger = transaction->ledger;
 	int64_t		age = clock_ms() - transaction->began;
 
-	if (producer->copies_counted)
-		return false;
 	if (!transaction->dirty)
 		return age >= QUIET_MS && (ledger_settled(ledger) != NULL ||
 								   keeper_has_news(transaction->keeper));

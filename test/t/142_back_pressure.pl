@@ -20,9 +20,9 @@ CREATE TABLE t (id int PRIMARY KEY, v bigint);
 CREATE PUBLICATION p FOR TABLE t;
 EOS
 add_ledger($node, 'postgres', 't');
-$kafka->create_topic($topic, 1);
+$kafka->create_topic($topic, 6);
 
-# The first record of a partition goes alone, and waits to become a batch.
+# All wait to become batches, and as many as may be on their way fill none.
 my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
@@ -32,7 +32,9 @@ my $shipper = Wal2Kafka::Shipper->new(
 	options => { release_after => 600, log_level => 'debug' });
 $shipper->init;
 $shipper->start;
-$node->safe_psql('postgres', "INSERT INTO t VALUES ($_)") for 1 .. 20;
+$node->safe_psql('postgres',
+	"INSERT INTO t SELECT generate_series($_, $_ + 999)")
+  for map { $_ * 1000 + 1 } 0 .. 19;
 $shipper->wait_for_log(qr/frame: \d+ bytes, [1-9]/);
 
 my $walsender = slot_field($node, $slot, 'active_pid');
@@ -72,7 +74,7 @@ wait_for_slot($node, $slot);
 if ($shipper->{http})
 {
 	$shipper->wait_ready;
-	is($shipper->metric('records_acknowledged_total'), 20, 'ready, and all are acknowledged');
+	is($shipper->metric('records_acknowledged_total'), 20000, 'ready, and all are acknowledged');
 }
 is($shipper->stop, 0, 'the next one sends it all');
 my ($status, $output) = run_tool('checker', '--brokers', $kafka->brokers,

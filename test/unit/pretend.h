@@ -88,8 +88,6 @@ static struct world
 	struct position last[PLACES];	/* greatest stored */
 
 	struct sink sink;
-	int			copies;
-	bool		copies_counted;
 
 	bool		once;
 	struct arrival arrived[ARRIVALS];	/* in the open transaction */
@@ -157,24 +155,15 @@ enqueue(int place, const struct sink_record *record)
 	};
 }
 
-/* As the producer does: counted as many before the first is sent. */
-static bool
+/* As the producer does: counted as many before the first can be delivered. */
+static void
 send_copies(const struct sink_record *record)
 {
 	struct topic *topic = record->topic;
 
-	if (!w.copies_counted)
-		ledger_expect(&w.ledger, record->entry, (uint32_t) topic->count - 1);
-	w.copies_counted = true;
-	while (w.copies < topic->count)
-	{
-		if (dice(5) == 0)
-			return false;
-		enqueue(topic->first + w.copies++, record);
-	}
-	w.copies = 0;
-	w.copies_counted = false;
-	return true;
+	ledger_expect(&w.ledger, record->entry, (uint32_t) topic->count - 1);
+	for (int i = 0; i < topic->count; i++)
+		enqueue(topic->first + i, record);
 }
 
 static size_t
@@ -191,8 +180,8 @@ sink_send(struct sink *sink, const struct sink_record *records, size_t count)
 			enqueue(topic->first +
 					(int) (record->body.hash % (uint32_t) topic->count),
 					record);
-		else if (!send_copies(record))
-			break;
+		else
+			send_copies(record);
 		w.produced = record->position;
 		if (position_is_after(record->position, w.sent))
 			w.sent = record->position;
@@ -303,8 +292,8 @@ abandon(void)
 			arrive(place, i);
 		w.queued[place] = 0;
 	}
-	w.copies = w.arrivals = 0;
-	w.copies_counted = w.closing = false;
+	w.arrivals = 0;
+	w.closing = false;
 }
 
 static bool
@@ -323,7 +312,7 @@ is_open_frame(int frame)
 static void
 close_transaction(void)
 {
-	if (w.closing || w.copies_counted)
+	if (w.closing)
 		return;
 	w.through = ledger_settled(&w.ledger);
 	w.settled = w.frames - (w.frames > 0 && is_open_frame(w.frames - 1));

@@ -122,6 +122,7 @@ send_all(struct rig *rig, const struct sink_record *records, size_t count)
 	{
 		sent += producer_ops.send(&rig->producer->base, records + sent,
 								  count - sent);
+		producer_ops.forward(&rig->producer->base, false);
 		usleep(1000);
 		health = drain(rig);
 	}
@@ -142,6 +143,16 @@ know_topic(struct rig *rig)
 	}
 }
 
+static uint32_t
+in_flight(const struct rig *rig)
+{
+	uint32_t	count = 0;
+
+	for (int32_t i = 0; i < rig->topic->count; i++)
+		count += rig->topic->partitions[i].outstanding;
+	return count;
+}
+
 static void
 test_gate(void)
 {
@@ -158,27 +169,34 @@ test_gate(void)
 	   "nothing goes before the topic is known");
 	know_topic(&rig);
 	ok(rig.topic->count == 3, "the count of partitions is pinned");
-	ok(producer_ops.send(sink, records, 6) == 2,
-	   "the first of each partition goes, the second stops all behind it");
-	ok(producer_ops.send(sink, records + 2, 4) == 0,
-	   "and goes on stopping them");
-	ok(send_all(&rig, records + 2, 4) == HEALTH_FINE &&
+	ok(producer_ops.send(sink, records, 6) == 6,
+	   "then each waits for its partition");
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 3 && rig.producer->accumulator.count == 3,
+	   "the first of each partition goes, and alone");
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 3, "as long as it is on its way");
+	ok(send_all(&rig, NULL, 0) == HEALTH_FINE &&
 	   rig.ledger.confirmable == 6, "then all are delivered");
 	ok(rig.topic->partitions[0].gate == GATE_OPEN &&
 	   rig.topic->partitions[0].outstanding == 0 &&
 	   rig.producer->outstanding == 0, "the gates are open");
 	for (int i = 0; i < 6; i++)
 		records[i] = record(&rig, hashes[i], 0, 10);
-	ok(producer_ops.send(sink, records, 6) == 6, "and nothing stops now");
+	producer_ops.send(sink, records, 6);
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 6, "and nothing waits now");
 	ok(send_all(&rig, NULL, 0) == HEALTH_FINE && rig.ledger.confirmable == 12,
 	   "which is delivered too");
 
 	rig.topic->partitions[0].used -= 3600 * 1000;
 	for (int i = 0; i < 2; i++)
 		records[i] = record(&rig, 0, 0, 10);
-	ok(producer_ops.send(sink, records, 2) == 1,
+	producer_ops.send(sink, records, 2);
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 1,
 	   "a partition that was idle for long has a gate again");
-	send_all(&rig, records + 1, 1);
+	send_all(&rig, NULL, 0);
 	rig_close(&rig);
 }
 
@@ -195,10 +213,10 @@ test_copies(void)
 	records[2] = record(&rig, 0, WIRE_RECORD_TIMESTAMP |
 						WIRE_RECORD_NULL_VALUE, 0);
 	records[2].body.timestamp = 1700000000000;
-	ok(producer_ops.send(&rig.producer->base, records, 3) == 1 &&
-	   rig.ledger.outstanding == 5,
+	ok(producer_ops.send(&rig.producer->base, records, 3) == 3 &&
+	   rig.ledger.outstanding == 5 && in_flight(&rig) == 0,
 	   "copies are counted before the first of them goes");
-	ok(send_all(&rig, records + 1, 2) == HEALTH_FINE &&
+	ok(send_all(&rig, NULL, 0) == HEALTH_FINE &&
 	   rig.ledger.confirmable == 3 && rig.ledger.outstanding == 0,
 	   "one for each partition is delivered");
 	rig_close(&rig);
@@ -219,6 +237,127 @@ test_large(void)
 	ok(rig.ledger.confirmable <= 1 && rig.producer->outstanding <= 1,
 	   "and is not sent");
 	rig_close(&rig);
+}
+
+/* How many records the broker has. */
+static int64_t
+stored(const struct rig *rig)
+{
+	int64_t		low;
+	int64_t		high;
+	int64_t		count = 0;
+
+	for (int32_t i = 0; i < rig->topic->count; i++)
+		if (rd_kafka_query_watermark_offsets(rig->producer->kafka,
+											 rig->topic->name, i, &low, &high,
+											 WAIT_MS) == 0)
+			count += high;
+	return count;
+}
+
+/* What waits while a request is under way goes with the next, all of it. */
+static void
+test_in_flight(void)
+{
+	struct rig	rig;
+	struct sink_record records[2000];
+	struct sink *sink;
+
+	rig_open(&rig, 1);
+	sink = &rig.producer->base;
+	know_topic(&rig);
+	records[0] = record(&rig, 0, 0, 10);
+	send_all(&rig, records, 1);
+	for (int i = 0; i < 2000; i++)
+		records[i] = record(&rig, 0, 0, 10);
+	rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 100);
+	producer_ops.send(sink, records, 4);
+	producer_ops.forward(sink, false);
+	producer_ops.send(sink, records + 4, 300);
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 304, "few in flight hold nothing back");
+	producer_ops.send(sink, records + 304, 1696);
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 304 && rig.producer->outstanding == 2000,
+	   "many hold back the others");
+	ok(send_all(&rig, NULL, 0) == HEALTH_FINE &&
+	   rig.ledger.confirmable == 2001 && rig.producer->accumulator.count == 0,
+	   "which go when those have arrived");
+	ok(stored(&rig) == 2001, "each once");
+	rig_close(&rig);
+}
+
+/* A full batch does not linger, but heeds the gate and the clock. */
+static void
+test_full_batch(void)
+{
+	struct config_property more[] = {
+		properties[0], properties[1], {.name = "linger.ms", .value = "900000"},
+		properties[3], {.name = "batch.num.messages", .value = "4"},
+	};
+	struct config_property *before = config.kafka;
+	struct rig	rig;
+	struct sink_record records[23];
+	struct sink *sink;
+
+	config.kafka = more;
+	config.kafka_count = 5;
+	rig_open(&rig, 1);
+	sink = &rig.producer->base;
+	know_topic(&rig);
+	for (int i = 0; i < 23; i++)
+		records[i] = record(&rig, 0, 0, 10);
+	producer_ops.send(sink, records, 3);
+	producer_ops.forward(sink, false);
+	ok(in_flight(&rig) == 0, "what fills no batch lingers");
+	producer_ops.forward(sink, true);
+	ok(in_flight(&rig) == 1, "but not when no more will come");
+	rig.topic->partitions[0].gate = GATE_OPEN;
+	rig.topic->partitions[0].outstanding = 0;
+	rig.topic->partitions[0].used -= 3600 * 1000;
+	producer_ops.send(sink, records + 3, 20);
+	ok(in_flight(&rig) == 1 &&
+	   rig.topic->partitions[0].gate == GATE_OPENING,
+	   "nor does a full batch, but its first record goes alone after a pause");
+	ok(clock_ms() - rig.topic->partitions[0].used < WAIT_MS,
+	   "which is over now");
+	rig_close(&rig);
+	config.kafka = before;
+	config.kafka_count = 4;
+}
+
+/* librdkafka takes part of what waits, as often as it has room. */
+static void
+test_full_queue(void)
+{
+	struct config_property more[] = {
+		properties[0], properties[1], properties[2], properties[3],
+		{.name = "queue.buffering.max.messages", .value = "7"},
+	};
+	struct config_property *before = config.kafka;
+	struct rig	rig;
+	struct sink_record records[100];
+
+	config.kafka = more;
+	config.kafka_count = 5;
+	rig_open(&rig, 2);
+	know_topic(&rig);
+	for (int i = 0; i < 100; i++)
+		records[i] = record(&rig, i % 3 == 0,
+							i % 10 == 0 ? WIRE_RECORD_TIMESTAMP : 0, 10);
+	for (int i = 0; i < 100; i += 10)
+		records[i].body.timestamp = 1700000000000;
+	send_all(&rig, records, 2);
+	producer_ops.send(&rig.producer->base, records + 2, 98);
+	producer_ops.forward(&rig.producer->base, false);
+	ok(in_flight(&rig) == 7 && rig.producer->queue_full,
+	   "a full queue takes what it can");
+	ok(send_all(&rig, NULL, 0) == HEALTH_FINE &&
+	   rig.ledger.confirmable == 100, "and the rest when it has room");
+	ok(stored(&rig) == 100, "each once");
+	rig_close(&rig);
+	config.kafka = before;
+	config.kafka_count = 4;
 }
 
 /* A table whose owner routed it to where the state record is. */
@@ -296,8 +435,9 @@ test_abandon(void)
 	rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 3000);
 	records[0] = record(&rig, 0, 0, 80000);
 	records[1] = record(&rig, 0, 0, 80000);
-	ok(producer_ops.send(&rig.producer->base, records, 2) == 2,
-	   "two are on their way");
+	producer_ops.send(&rig.producer->base, records, 2);
+	producer_ops.forward(&rig.producer->base, false);
+	ok(in_flight(&rig) == 2, "two are on their way");
 	usleep(50000);
 	ok(rig_close(&rig) && rig.ledger.confirmable == 1,
 	   "and are let go of, unconfirmed");
@@ -336,6 +476,9 @@ main(void)
 	test_gate();
 	test_copies();
 	test_large();
+	test_in_flight();
+	test_full_batch();
+	test_full_queue();
 	test_reserved();
 	test_retry();
 	fails_with(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, HEALTH_HOPELESS,
