@@ -44,7 +44,9 @@ accumulator_add(struct accumulator *accumulator, struct line *line,
 {
 	struct waiting *waiting = spare(accumulator);
 
-	*waiting = (struct waiting) {.entry = entry, .body = *body};
+	waiting->next = NULL;
+	waiting->entry = entry;
+	waiting->body = *body;
 	if (line->first == NULL)
 	{
 		line->first = waiting;
