@@ -9,9 +9,11 @@ use warnings;
 use Carp;
 use IO::Socket::UNIX;
 use JSON::PP ();
+use List::Util qw(sum0);
 use Test::More;
 use Wal2Kafka::Cluster;
 use Wal2Kafka::Shipper;
+use Wal2Kafka::State;
 use Wal2Kafka::Test;
 
 my $count = 0;
@@ -92,6 +94,28 @@ sub status
 }
 
 sub state { my ($self) = @_; return ($self->status || {})->{state} // ''; }
+
+# --- how far it is ---
+
+# The messages in Kafka with a row of a snapshot.
+sub copied
+{
+	my ($self) = @_;
+	my $load = $self->{load};
+	return grep { ($_->{value} // '') =~ /"snapshot":true/ }
+	  $load->{kafka}->messages($load->topics);
+}
+
+# Rows that the state record has as copied.
+sub on_record
+{
+	my ($self) = @_;
+	my ($kafka, $prefix) = @{ $self->{load} }{qw(kafka prefix)};
+	my $record = state_record($kafka, $self->{slot},
+		$prefix ? "$prefix.$state_topic" : $state_topic) // {};
+
+	return sum0(map { $_->{rows} } @{ ($record->{snapshot} // {})->{tables} // [] });
+}
 
 # --- what happens meanwhile ---
 

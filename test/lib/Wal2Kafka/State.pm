@@ -14,12 +14,13 @@ our @EXPORT = qw($state_topic state_record refused goes_on lsn_number);
 our $state_topic = 'wal2kafka.state';
 
 # The last record of a slot, decoded; undef if there is none or a tombstone.
+# "topic" if it is not $state_topic.
 sub state_record
 {
-	my ($kafka, $slot) = @_;
+	my ($kafka, $slot, $topic) = @_;
 	my ($last) =
-	  (grep { ($_->{key} // '') eq $slot } $kafka->messages($state_topic))
-	  [-1];
+	  (grep { ($_->{key} // '') eq $slot }
+		  $kafka->messages($topic // $state_topic))[-1];
 	return if !$last || !defined $last->{value};
 	return JSON::PP->new->decode($last->{value});
 }
