@@ -76,7 +76,7 @@ accumulator_drop(struct accumulator *accumulator, struct line *line)
 	line->bytes -= accumulator_size(&waiting->body);
 	waiting->next = accumulator->spare;
 	accumulator->spare = waiting;
-	if (line->first == NULL && line->listed)
+	if (line->first == NULL)
 		accumulator_hold(accumulator, line);
 }
 

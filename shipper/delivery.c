@@ -243,14 +243,14 @@ static enum sink_health
 too_large(struct producer *producer, const rd_kafka_message_t *message)
 {
 	size_t		record = message->len + message->key_len + PRODUCER_OVERHEAD;
+	size_t		batch = producer->accumulator.batch_bytes;
 
-	if (producer->batch_size <= record)
+	if (batch <= record)
 	{
 		oversize_refused(message);
 		return HEALTH_HOPELESS;
 	}
-	producer_limit_batches(record > producer->batch_size / 2 ? record :
-						   producer->batch_size / 2);
+	producer_limit_batches(record > batch / 2 ? record : batch / 2);
 	return HEALTH_BROKEN;
 }
 

@@ -23,7 +23,7 @@
 
 static bool may_send(const struct topic_partition *partition);
 static bool hand_over(struct producer *producer,
-					  struct topic_partition *partition, int64_t now);
+					  struct topic_partition *partition);
 static size_t fill_batch(struct producer *producer, const struct line *line,
 						 size_t most, size_t room);
 static bool is_plain(const struct frame_record *body);
@@ -45,15 +45,13 @@ handover_admit(struct producer *producer, struct topic_partition *partition)
 void
 handover_serve(struct producer *producer, int64_t due)
 {
-	int64_t		now = clock_ms();
 	struct line *line;
 
 	producer->queue_full = false;
-	while (producer->health == HEALTH_FINE && producer->fatal_at == 0 &&
-		   !producer->reaping && !producer->queue_full &&
+	while (producer_is_well(producer) && !producer->queue_full &&
 		   (line = accumulator_due(&producer->accumulator, due)) != NULL)
 		producer->queue_full =
-			!hand_over(producer, (struct topic_partition *) line, now);
+			!hand_over(producer, (struct topic_partition *) line);
 }
 
 int
@@ -62,8 +60,10 @@ handover_timeout(const struct producer *producer)
 	const struct line *line = producer->accumulator.first;
 	int64_t		left;
 
-	if (line == NULL || producer->queue_full)
-		return producer->queue_full ? FULL_MS : -1;
+	if (producer->queue_full)
+		return FULL_MS;
+	if (line == NULL)
+		return -1;
 	left = line->due - clock_ms();
 	return left > 0 ? (int) left : 0;
 }
@@ -80,17 +80,18 @@ may_send(const struct topic_partition *partition)
  * queue is full, or the producer is lost.
  */
 static bool
-hand_over(struct producer *producer, struct topic_partition *partition,
-		  int64_t now)
+hand_over(struct producer *producer, struct topic_partition *partition)
 {
 	struct accumulator *accumulator = &producer->accumulator;
 	struct line *line = &partition->line;
 	size_t		left = accumulator->batch_count;
 	size_t		room = accumulator->batch_bytes;
-	bool		all = true;
+	bool		all;
 
 	if (partition->outstanding == 0)
 	{
+		int64_t		now = clock_ms();
+
 		if (partition->gate == GATE_OPEN &&
 			now - partition->used > GATE_IDLE_MS)
 			partition->gate = GATE_CLOSED;

@@ -105,6 +105,17 @@ producer_conf(const struct config *config, char *err, size_t errsize)
 	return NULL;
 }
 
+double
+producer_setting(const rd_kafka_conf_t *conf, const char *name)
+{
+	char		text[32];
+	size_t		len = sizeof(text);
+
+	if (rd_kafka_conf_get(conf, name, text, &len) != RD_KAFKA_CONF_OK)
+		abort();
+	return strtod(text, NULL);
+}
+
 size_t
 producer_max_record(const struct config *config)
 {

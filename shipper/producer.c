@@ -50,7 +50,6 @@ static void producer_close(struct sink *sink);
 
 static void judge_fatal(struct producer *producer);
 static void judge_halted(struct producer *producer);
-static double setting(const rd_kafka_conf_t *conf, const char *name);
 static int64_t take_linger(rd_kafka_conf_t *conf);
 static size_t limit_batches(rd_kafka_conf_t *conf);
 static void learn_limit(struct producer *producer);
@@ -89,7 +88,7 @@ producer_open(const struct config *config, struct ledger *ledger)
 		return NULL;
 	}
 	batch_size = limit_batches(conf);
-	batch_count = (size_t) setting(conf, "batch.num.messages");
+	batch_count = (size_t) producer_setting(conf, "batch.num.messages");
 	linger = take_linger(conf);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
 							 RD_KAFKA_EVENT_LOG);
@@ -110,7 +109,6 @@ producer_open(const struct config *config, struct ledger *ledger)
 	producer->ledger = ledger;
 	producer->resent = ledger->sent;
 	producer->kafka = kafka;
-	producer->batch_size = batch_size;
 	accumulator_init(&producer->accumulator, linger, batch_size, batch_count);
 	producer->max_record = producer_max_record(config);
 	if (pipe2(producer->wake, O_NONBLOCK | O_CLOEXEC) != 0)
@@ -316,17 +314,6 @@ judge_halted(struct producer *producer)
 		producer->health = HEALTH_HOPELESS;
 }
 
-static double
-setting(const rd_kafka_conf_t *conf, const char *name)
-{
-	char		text[32];
-	size_t		len = sizeof(text);
-
-	if (rd_kafka_conf_get(conf, name, text, &len) != RD_KAFKA_CONF_OK)
-		abort();
-	return strtod(text, NULL);
-}
-
 /*
  * Returns how long records linger here.  The rest of linger.ms is librdkafka's:
  * its thread is not to send a part of a batch while it is given the others, or
@@ -335,7 +322,7 @@ setting(const rd_kafka_conf_t *conf, const char *name)
 static int64_t
 take_linger(rd_kafka_conf_t *conf)
 {
-	double		linger = ceil(setting(conf, "linger.ms"));
+	double		linger = ceil(producer_setting(conf, "linger.ms"));
 	char		text[32];
 
 	if (linger <= COLLECT_MS)
@@ -350,7 +337,7 @@ static size_t
 limit_batches(rd_kafka_conf_t *conf)
 {
 	char		text[32];
-	size_t		size = (size_t) setting(conf, "batch.size");
+	size_t		size = (size_t) producer_setting(conf, "batch.size");
 
 	if (batch_limit == 0 || batch_limit >= size)
 		return size;
@@ -371,7 +358,7 @@ learn_limit(struct producer *producer)
 {
 	size_t		limit = topics_smallest_limit(producer->topics);
 
-	if (limit == 0 || limit >= producer->batch_size ||
+	if (limit == 0 || limit >= producer->accumulator.batch_bytes ||
 		producer->health != HEALTH_FINE)
 		return;
 	producer_limit_batches(limit);
@@ -388,8 +375,7 @@ learn_limit(struct producer *producer)
 static bool
 ready_to_send(struct producer *producer, struct position next)
 {
-	if (producer->health != HEALTH_FINE || producer->reaping ||
-		producer->fatal_at > 0 || producer->halted ||
+	if (!producer_is_well(producer) || producer->halted ||
 		(producer->transaction != NULL &&
 		 !transaction_takes(producer->transaction)))
 		return false;

@@ -28,6 +28,9 @@ struct sink;
 extern rd_kafka_conf_t *producer_conf(const struct config *config,
 									  char *err, size_t errsize);
 
+/* The number that a property is, in one that producer_conf() made. */
+extern double producer_setting(const rd_kafka_conf_t *conf, const char *name);
+
 /* The largest key and value that the client's settings let through. */
 extern size_t producer_max_record(const struct config *config);
 

@@ -34,7 +34,6 @@ struct producer
 	int			wake[2];		/* pipe: events or answers are there */
 	struct position resent;		/* up to it, another producer sent before */
 	size_t		max_record;
-	size_t		batch_size;		/* librdkafka's setting */
 	struct accumulator accumulator; /* what librdkafka does not have yet */
 	uint64_t	outstanding;	/* deliveries: of that, and what it has */
 	bool		queue_full;		/* librdkafka takes no more now */
@@ -49,6 +48,14 @@ struct producer
 	bool		reaped;			/* only read after the pipe said so */
 	rd_kafka_message_t batch[PRODUCER_BATCH];
 };
+
+/* Whether librdkafka may be given records. */
+static inline bool
+producer_is_well(const struct producer *producer)
+{
+	return producer->health == HEALTH_FINE && producer->fatal_at == 0 &&
+		!producer->reaping;
+}
 
 /*
  * Takes records in order, into the lines of their partitions, and stops at the

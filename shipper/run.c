@@ -45,7 +45,6 @@ static int64_t status_due(const struct run *run);
 static bool is_full(const struct run *run);
 static void serve_sink(struct run *run);
 static void serve_snapshot(struct run *run);
-static void move(struct run *run);
 static void receive(struct run *run);
 static bool take_snapshot(struct run *run);
 static void leave_copied(struct run *run);
@@ -95,7 +94,9 @@ run(const struct config *config, const struct run_wish *wish)
 	{
 		serve_sink(run);
 		serve_snapshot(run);
-		move(run);
+		receive(run);
+		advance(run);
+		forward(run);
 		keep_state(run);
 		confirm(run);
 		watch_progress(run);
@@ -242,14 +243,6 @@ serve_snapshot(struct run *run)
 	if (!run->stopping && !run->abandoning && !run->done)
 		snapshot_serve(run->snapshot, run->ledger.acked, run->ledger.sent,
 					   run->cursor.entry == NULL);
-}
-
-static void
-move(struct run *run)
-{
-	receive(run);
-	advance(run);
-	forward(run);
 }
 
 /*
@@ -438,7 +431,7 @@ keep_state(struct run *run)
 	if (!run->done && keeper_serve(run->keeper, &now) == KEEPER_PERSON)
 		run_leave(run, EXIT_PERSON);
 	if (held && !keeper_holds(run->keeper))
-		move(run);
+		run->more = true;
 }
 
 /* What the frame at the cursor told; no record of it was sent yet. */

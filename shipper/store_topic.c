@@ -32,7 +32,6 @@ static rd_kafka_t *open_client(const struct config *config);
 static void take_client(struct store_topic *topic, rd_kafka_t *kafka);
 static void change_client(struct store_topic *topic);
 static void close_client(struct store_topic *topic);
-static int	socket_timeout(rd_kafka_t *kafka);
 static void take(struct store_topic *topic, rd_kafka_event_t *event);
 static void take_report(struct store_topic *topic,
 						const rd_kafka_message_t *message);
@@ -72,7 +71,8 @@ take_client(struct store_topic *topic, rd_kafka_t *kafka)
 	topic->queue = rd_kafka_queue_get_main(kafka);
 	if (topic->handle == NULL)
 		abort();
-	topic->patience = PATIENCE * socket_timeout(kafka);
+	topic->patience = PATIENCE *
+		(int) producer_setting(rd_kafka_conf(kafka), "socket.timeout.ms");
 	rd_kafka_queue_io_event_enable(topic->queue, topic->wake[1], "k", 1);
 }
 
@@ -187,19 +187,6 @@ close_client(struct store_topic *topic)
 	rd_kafka_queue_destroy(topic->queue);
 	rd_kafka_topic_destroy(topic->handle);
 	rd_kafka_destroy(topic->kafka);
-}
-
-/* Within which a request of the client is answered, or tried again. */
-static int
-socket_timeout(rd_kafka_t *kafka)
-{
-	char		text[32];
-	size_t		size = sizeof(text);
-
-	if (rd_kafka_conf_get(rd_kafka_conf(kafka), "socket.timeout.ms", text,
-						  &size) != RD_KAFKA_CONF_OK)
-		return 60000;
-	return atoi(text);
 }
 
 /*

@@ -18,7 +18,9 @@
 #define WAIT_MS		20000
 #define PRODUCE_API 0			/* Kafka's number of the request */
 
-static struct config_property properties[] = {
+#define PROPERTIES	4			/* of every producer */
+
+static struct config_property properties[PROPERTIES + 2] = {
 	{.name = "bootstrap.servers", .value = "127.0.0.1:1"},
 	{.name = "test.mock.num.brokers", .value = "1"},
 	{.name = "linger.ms", .value = "0"},
@@ -27,7 +29,7 @@ static struct config_property properties[] = {
 
 static struct config config = {
 	.kafka = properties,
-	.kafka_count = sizeof(properties) / sizeof(properties[0]),
+	.kafka_count = PROPERTIES,
 	.topics = TOPICS_REQUIRE,
 	.topic_partitions = 1,
 	.max_in_flight = 1024 * 1024,
@@ -35,6 +37,22 @@ static struct config config = {
 	.topic_prefix = (char *) "",
 	.state = (char *) "reserved",
 };
+
+/* For producers opened from now on, until forget_properties(); the last wins. */
+static void
+add_property(const char *name, const char *value)
+{
+	properties[config.kafka_count++] = (struct config_property) {
+		.name = (char *) name,
+		.value = (char *) value,
+	};
+}
+
+static void
+forget_properties(void)
+{
+	config.kafka_count = PROPERTIES;
+}
 
 /* One producer, its cluster and its ledger. */
 struct rig
@@ -291,17 +309,12 @@ test_in_flight(void)
 static void
 test_full_batch(void)
 {
-	struct config_property more[] = {
-		properties[0], properties[1], {.name = "linger.ms", .value = "900000"},
-		properties[3], {.name = "batch.num.messages", .value = "4"},
-	};
-	struct config_property *before = config.kafka;
 	struct rig	rig;
 	struct sink_record records[23];
 	struct sink *sink;
 
-	config.kafka = more;
-	config.kafka_count = 5;
+	add_property("linger.ms", "900000");
+	add_property("batch.num.messages", "4");
 	rig_open(&rig, 1);
 	sink = &rig.producer->base;
 	know_topic(&rig);
@@ -322,24 +335,17 @@ test_full_batch(void)
 	ok(clock_ms() - rig.topic->partitions[0].used < WAIT_MS,
 	   "which is over now");
 	rig_close(&rig);
-	config.kafka = before;
-	config.kafka_count = 4;
+	forget_properties();
 }
 
 /* librdkafka takes part of what waits, as often as it has room. */
 static void
 test_full_queue(void)
 {
-	struct config_property more[] = {
-		properties[0], properties[1], properties[2], properties[3],
-		{.name = "queue.buffering.max.messages", .value = "7"},
-	};
-	struct config_property *before = config.kafka;
 	struct rig	rig;
 	struct sink_record records[100];
 
-	config.kafka = more;
-	config.kafka_count = 5;
+	add_property("queue.buffering.max.messages", "7");
 	rig_open(&rig, 2);
 	know_topic(&rig);
 	for (int i = 0; i < 100; i++)
@@ -356,8 +362,7 @@ test_full_queue(void)
 	   rig.ledger.confirmable == 100, "and the rest when it has room");
 	ok(stored(&rig) == 100, "each once");
 	rig_close(&rig);
-	config.kafka = before;
-	config.kafka_count = 4;
+	forget_properties();
 }
 
 /* A table whose owner routed it to where the state record is. */
@@ -447,23 +452,19 @@ test_abandon(void)
 static void
 test_queue(void)
 {
-	struct config_property more[] = {
-		properties[0], properties[1], properties[2], properties[3],
-		{.name = "queue.buffering.max.kbytes", .value = "50"},
-	};
-	struct config small = config;
 	char		err[PRODUCER_ERROR_SIZE];
 	rd_kafka_conf_t *conf;
 
-	small.kafka = more;
-	small.kafka_count = 5;
-	ok(producer_conf(&small, err, sizeof(err)) == NULL &&
+	add_property("queue.buffering.max.kbytes", "50");
+	ok(producer_conf(&config, err, sizeof(err)) == NULL &&
 	   strstr(err, "queue.buffering.max.kbytes must be more than 97") != NULL,
 	   "a queue smaller than a record is refused");
-	more[4].value = "98";
-	conf = producer_conf(&small, err, sizeof(err));
+	forget_properties();
+	add_property("queue.buffering.max.kbytes", "98");
+	conf = producer_conf(&config, err, sizeof(err));
 	ok(conf != NULL, "a larger one is not");
 	rd_kafka_conf_destroy(conf);
+	forget_properties();
 }
 
 int

@@ -76,6 +76,8 @@ sub judge
 	} @$limits;
 }
 
+# What a row of the summary has for a limit, microseconds as on the machine that
+# the limit is from; undef where one of them was not measured.
 sub figure
 {
 	my ($row, $limit) = @_;

@@ -43,19 +43,21 @@ sub ship
 		routes => { "public.$workload->{name}" => { topic => $topic } });
 	$shipper->start;
 	# asked seldom, records would have gone before the figures begin
-	while ($shipper->log !~ /streaming slot/)
-	{
-		croak $shipper->log if $shipper->has_ended;
-		select(undef, undef, undef, 0.001);
-	}
+	wait_until(
+		'the shipper reads its slot',
+		sub {
+			croak $shipper->log if $shipper->has_ended;
+			return $shipper->log =~ /streaming slot/;
+		},
+		undef, 0.001);
 	my ($start, $before) = (time(), cpu($shipper->pid));
 	wait_until(
 		'the backlog is shipped',
 		sub {
-			# psql has the same cores
-			select(undef, undef, undef, 0.2);
 			slot_field($node, $slot, "confirmed_flush_lsn >= '$end'") eq 't';
-		});
+		},
+		# psql has the same cores
+		undef, 0.2);
 	my $seconds = time() - $start;
 	my %figures = (
 		rows_per_s => $rows / $seconds,

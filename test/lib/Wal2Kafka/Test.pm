@@ -76,10 +76,11 @@ $SIG{__DIE__} = sub { diag("died: $_[0]") if defined $^S && !$^S; };
 sub top_dir    { return $top; }
 sub launch_dir { return $dir; }
 
-# Polls until the condition holds; fails the story, naming it, if it never does.
+# Polls until the condition holds; fails the story, naming it, if it does not in
+# so many seconds.  "nap" is how many lie between two polls.
 sub wait_until
 {
-	my ($what, $condition, $seconds) = @_;
+	my ($what, $condition, $seconds, $nap) = @_;
 	my $end = time() + ($seconds || $ENV{PG_TEST_TIMEOUT_DEFAULT} || 120);
 
 	while (1)
@@ -87,7 +88,7 @@ sub wait_until
 		my $value = $condition->();
 		return $value if $value;
 		croak "timed out waiting until $what" if time() > $end;
-		select(undef, undef, undef, 0.02);
+		select(undef, undef, undef, $nap // 0.02);
 	}
 }
 
