@@ -269,35 +269,59 @@ put_plain_text(StringInfo out, char *to, Datum value)
 	return to;
 }
 
-/* What encoder_put() does not do by itself. */
+/* NULL: the label was not seen yet, or is a long one. */
+static inline char *
+put_label(char *to, const Wal2KafkaColumn *column, Oid oid)
+{
+	const Wal2KafkaLabel *label = &column->labels[oid % LABELS];
+
+	if (unlikely(label->oid != oid))
+		return NULL;
+	memcpy(to, label->text, LABEL_MAX);
+	return to + label->len;
+}
+
+static void
+keep_label(Wal2KafkaColumn *column, Oid oid, const char *text, Size len)
+{
+	Wal2KafkaLabel *label = &column->labels[oid % LABELS];
+
+	if (len > LABEL_MAX)
+		return;
+	label->oid = oid;
+	label->len = len;
+	memcpy(label->text, text, len);
+}
+
+/* What encoder_put_other() does not do by itself. */
 static pg_noinline char *
 put_slowly(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 		   Wal2KafkaColumn *column, Datum value)
 {
+	int			start = to - out->data;
+
 	*to++ = '"';
 	put_end(out, to);
 	wal2kafka_encoder_append(out, encoder, column, value, true);
 	to = put_room(out, out->data + out->len, 1);
 	*to++ = '"';
+	if (column->output == OUTPUT_ENUM && !encoder->overflow &&
+		encoder->failed == NIL)
+		keep_label(column, DatumGetObjectId(value), out->data + start,
+				   to - out->data - start);
 	return to;
 }
 
 char *
-wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
-					  Wal2KafkaColumn *column, Datum value)
+wal2kafka_encoder_put_other(StringInfo out, char *to,
+							Wal2KafkaEncoder *encoder,
+							Wal2KafkaColumn *column, Datum value)
 {
 	char	   *end = NULL;
-	int			start;
+	int			start = to - out->data;
 
-	to = put_room(out, to, SCALAR_MAX + 2);
-	start = to - out->data;
-	if (wal2kafka_is_scalar(column->output))
-	{
-		*to = '"';
-		end = wal2kafka_scalar_put(to + 1, column->output, value);
-		if (likely(end))
-			*end++ = '"';
-	}
+	if (column->output == OUTPUT_ENUM)
+		end = put_label(to, column, DatumGetObjectId(value));
 	else if (encoder->charset != CHARSET_UTF8)
 		end = NULL;
 	else if (column->output == OUTPUT_TEXT)

@@ -12,6 +12,7 @@
 #include "nodes/pg_list.h"
 
 #include "relation.h"
+#include "scalar.h"
 
 /* Which output functions may fail without an ERROR. */
 typedef enum Wal2KafkaIsolate
@@ -63,12 +64,37 @@ extern void wal2kafka_encoder_append(StringInfo out,
 									 Wal2KafkaColumn *column, Datum value,
 									 bool json);
 
+/* For the next one: a value that scalar.c leaves to others. */
+extern char *wal2kafka_encoder_put_other(StringInfo out, char *to,
+										 Wal2KafkaEncoder *encoder,
+										 Wal2KafkaColumn *column,
+										 Datum value);
+
+/* room that the next one is to be given */
+#define ENCODER_ROOM	(SCALAR_MAX + 2)
+
 /*
- * The same as a JSON string with its quotes, at "to" behind the end of "out";
- * returns the place behind it.  Does not say how long the value is.
+ * The same as a JSON string with its quotes, at "to" behind the end of "out",
+ * where ENCODER_ROOM bytes are free; returns the place behind it.  Does not say
+ * how long the value is.
  */
-extern char *wal2kafka_encoder_put(StringInfo out, char *to,
-								   Wal2KafkaEncoder *encoder,
-								   Wal2KafkaColumn *column, Datum value);
+static inline char *
+wal2kafka_encoder_put(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+					  Wal2KafkaColumn *column, Datum value)
+{
+	char	   *end;
+
+	if (wal2kafka_is_scalar(column->output))
+	{
+		*to = '"';
+		end = wal2kafka_scalar_put(to + 1, column->output, value);
+		if (likely(end))
+		{
+			*end = '"';
+			return end + 1;
+		}
+	}
+	return wal2kafka_encoder_put_other(out, to, encoder, column, value);
+}
 
 #endif							/* ENCODER_H */

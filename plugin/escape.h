@@ -51,13 +51,13 @@ escape_special(char *to, unsigned char c, unsigned *seen)
 	static const char hex[] = "0123456789abcdef";
 	static const char short_form[] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
-		['"'] = '"', ['\\'] = '\\',
+		[0x1f] = '\0',
 	};
 
 	*to++ = '\\';
-	if (c < sizeof(short_form) && short_form[c] != '\0')
+	if (c >= 0x20 || short_form[c] != '\0')
 	{
-		*to++ = short_form[c];
+		*to++ = c >= 0x20 ? (char) c : short_form[c];
 		return to;
 	}
 	if (c == '\0')
@@ -110,6 +110,30 @@ escape_few(char *to, const char *from, size_t len, unsigned *seen)
 }
 
 #ifdef ESCAPE_SSE2
+/*
+ * A block with these special bytes, of which those up to the first are stored.
+ * Sixteen bytes follow it, so that what is behind a special byte can be moved
+ * as a whole.
+ */
+static inline char *
+escape_block(char *to, const char *block, int specials, unsigned *seen)
+{
+	int			begin = 0;
+
+	do
+	{
+		int			at = __builtin_ctz(specials);
+
+		to = escape_special(to + (at - begin), (unsigned char) block[at],
+							seen);
+		begin = at + 1;
+		_mm_storeu_si128((__m128i *) to,
+						 _mm_loadu_si128((const __m128i *) (block + begin)));
+		specials &= specials - 1;
+	} while (specials != 0);
+	return to + (16 - begin);
+}
+
 /* As many blocks of sixteen bytes as there are; moves *from behind them. */
 static inline char *
 escape_blocks(char *to, const char **from, const char *end, unsigned *seen)
@@ -138,6 +162,12 @@ escape_blocks(char *to, const char **from, const char *end, unsigned *seen)
 		if (mask == 0)
 		{
 			to += 16;
+			at += 16;
+			continue;
+		}
+		if (end - at >= 32)
+		{
+			to = escape_block(to, at, mask, seen);
 			at += 16;
 			continue;
 		}

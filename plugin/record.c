@@ -147,7 +147,7 @@ holds_all(const Wal2KafkaRecord *record)
 
 /*
  * An array parallel to col_names; a row that is not known is all null.  There
- * is room for a few bytes at "to", before and after.
+ * is room for a few bytes at the place that it returns.
  */
 static char *
 put_row(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
@@ -165,7 +165,7 @@ put_row(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 
 		if (unlikely(!all) && !holds(record, i))
 			continue;
-		to = put_room(out, to, ROOM);
+		to = put_room(out, to, ENCODER_ROOM + 1);
 		*to++ = separator;
 		separator = ',';
 		if ((known == IDENTITY_FULL ||

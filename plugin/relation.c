@@ -57,6 +57,7 @@ register_callbacks(void)
 		return;
 	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, on_catalog_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(PUBLICATIONOID, on_catalog_change,
 								  (Datum) 0);
 	CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, on_catalog_change,

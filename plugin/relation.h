@@ -37,6 +37,7 @@ typedef enum Wal2KafkaOutput
 	OUTPUT_TEXT,				/* the varlena is the text */
 	OUTPUT_BYTEA,
 	OUTPUT_JSONB,
+	OUTPUT_ENUM,
 	OUTPUT_PLAIN,				/* output function; text needs no escape */
 	OUTPUT_FUNCTION,			/* output function; any text */
 } Wal2KafkaOutput;
@@ -49,6 +50,17 @@ typedef enum Wal2KafkaIdentity
 	IDENTITY_NONE,
 } Wal2KafkaIdentity;
 
+#define LABELS		16
+#define LABEL_MAX	59
+
+/* An enum's label as a JSON string. */
+typedef struct Wal2KafkaLabel
+{
+	Oid			oid;			/* InvalidOid: none */
+	uint8		len;
+	char		text[LABEL_MAX];
+} Wal2KafkaLabel;
+
 typedef struct Wal2KafkaColumn
 {
 	AttrNumber	attno;			/* in the tuples of this relation */
@@ -59,6 +71,7 @@ typedef struct Wal2KafkaColumn
 	bool		is_foreign;		/* code not the server's makes its text */
 	Wal2KafkaOutput output;
 	FmgrInfo	function;		/* for what is not made without it */
+	Wal2KafkaLabel *labels;		/* of an enum, seen last: at OID % LABELS */
 	char	   *name;
 	char	   *json_name;		/* quoted and escaped */
 } Wal2KafkaColumn;

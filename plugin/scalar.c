@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "common/shortest_dec.h"
+#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/uuid.h"
@@ -19,8 +20,13 @@
 #define FIRST_DAY	(-730119)
 #define LAST_DAY	2921939
 
+#define DATE_LENGTH		10		/* YYYY-MM-DD */
+#define DAYS_KNOWN		64
+
 #define SECONDS_AN_HOUR		3600
 #define SECONDS_A_MINUTE	60
+
+#define ONE_EACH	UINT64CONST(0x0101010101010101)
 
 /* ---- digits ---- */
 
@@ -42,28 +48,42 @@ wal2kafka_micros_put(char *to, int micros)
 
 /* ---- dates and times ---- */
 
-/* Rows that are written together mostly have one day: the last one is kept. */
-char *
-wal2kafka_date_put(char *to, int64 day)
+static pg_noinline void
+date_text(char *text, int64 day)
 {
-	static int64 known = PG_INT64_MIN;
-	static char text[] = "YYYY-MM-DD";
 	int			year;
 	int			month;
 	int			of_month;
 
-	if (unlikely(day != known))
+	j2date((int) day + POSTGRES_EPOCH_JDATE, &year, &month, &of_month);
+	put_two(text, year / 100);
+	put_two(text + 2, year % 100);
+	text[4] = '-';
+	put_two(text + 5, month);
+	text[7] = '-';
+	put_two(text + 8, of_month);
+}
+
+/* Rows that are written together mostly share their days: some are kept. */
+char *
+wal2kafka_date_put(char *to, int64 day)
+{
+	static struct
 	{
-		if (day < FIRST_DAY || day > LAST_DAY)
-			return NULL;
-		j2date((int) day + POSTGRES_EPOCH_JDATE, &year, &month, &of_month);
-		put_two(text, year / 100);
-		put_two(text + 2, year % 100);
-		put_two(text + 5, month);
-		put_two(text + 8, of_month);
-		known = day;
+		int			number;		/* of the day, the first is 1; 0: none yet */
+		char		text[DATE_LENGTH];
+	}			known[DAYS_KNOWN];
+	int64		number = day - FIRST_DAY + 1;
+	int			i = number % DAYS_KNOWN;
+
+	if (unlikely(day < FIRST_DAY || day > LAST_DAY))
+		return NULL;
+	if (known[i].number != number)
+	{
+		date_text(known[i].text, day);
+		known[i].number = number;
 	}
-	return put_literal(to, text);
+	return put_bytes(to, known[i].text, DATE_LENGTH);
 }
 
 char *
@@ -132,19 +152,40 @@ timestamptz_put(char *to, TimestampTz time)
 
 /* ---- the others ---- */
 
+/* Eight hexadecimal digits, of four bytes: all at once, each in a byte. */
+static inline void
+put_hex(char *to, const unsigned char *from)
+{
+	uint32		bytes;
+	uint64		digits;
+
+	memcpy(&bytes, from, sizeof(bytes));
+	digits = pg_ntoh32(bytes);
+	digits = (digits << 16 | digits) & UINT64CONST(0x0000FFFF0000FFFF);
+	digits = (digits << 8 | digits) & UINT64CONST(0x00FF00FF00FF00FF);
+	digits = (digits << 4 | digits) & UINT64CONST(0x0F0F0F0F0F0F0F0F);
+	digits += ONE_EACH * '0' +
+		(((digits + ONE_EACH * 6) >> 4) & ONE_EACH) * ('a' - '0' - 10);
+	digits = pg_hton64(digits);
+	memcpy(to, &digits, sizeof(digits));
+}
+
 static char *
 uuid_put(char *to, const pg_uuid_t *uuid)
 {
-	static const char hex[] = "0123456789abcdef";
+	char		digits[2 * UUID_LEN];
 
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*to++ = '-';
-		*to++ = hex[uuid->data[i] >> 4];
-		*to++ = hex[uuid->data[i] & 15];
-	}
-	return to;
+	for (int i = 0; i < UUID_LEN; i += 4)
+		put_hex(digits + 2 * i, uuid->data + i);
+	to = put_bytes(to, digits, 8);
+	*to++ = '-';
+	to = put_bytes(to, digits + 8, 4);
+	*to++ = '-';
+	to = put_bytes(to, digits + 12, 4);
+	*to++ = '-';
+	to = put_bytes(to, digits + 16, 4);
+	*to++ = '-';
+	return put_bytes(to, digits + 20, 12);
 }
 
 char *

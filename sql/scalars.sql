@@ -42,6 +42,12 @@ INSERT INTO letters SELECT row_number() OVER (), overlay(left(repeat('the quick 
 INSERT INTO letters SELECT 100000 + l, left(repeat('said "x" \ ', 30), l) FROM generate_series(0, 200) l;
 INSERT INTO letters SELECT 101000 + l, left(repeat('Blåbær€😀ß"', 30), l) FROM generate_series(0, 200) l;
 INSERT INTO letters SELECT 102000 + c, repeat(chr(c), n) FROM generate_series(1, 255) c, LATERAL (SELECT 1 + c % 30) n (n);
+-- more labels than are kept, longer ones, and some that JSON escapes
+DO $$ BEGIN EXECUTE format('CREATE TYPE label AS ENUM (%L, %s)', repeat('y', 63),
+	(SELECT string_agg(quote_literal(left(g || repeat(' "x" é\', 12), g)), ', ') FROM generate_series(1, 50) g)); END $$;
+CREATE TABLE labelled (id int PRIMARY KEY, a label, b label, c label);
+INSERT INTO labelled SELECT g, l[1 + g % 51], l[40 + g % 3], CASE WHEN g % 2 = 0 THEN l[1 + g % 17] END
+	FROM generate_series(1, 500) g, enum_range(NULL::label) l;
 CREATE TABLE docs (id int PRIMARY KEY, j jsonb);
 INSERT INTO docs SELECT g, jsonb_build_object('n', g * 1.25, 'k' || g % 7, repeat('v', g % 150), 'flag', g % 2 = 0, 'none', NULL,
 		'list', (SELECT coalesce(jsonb_agg(CASE WHEN i % 3 = 0 THEN to_jsonb(i) WHEN i % 3 = 1 THEN to_jsonb('t' || i) ELSE jsonb_build_array(i, '{}'::jsonb, '[]'::jsonb) END), '[]')
@@ -57,7 +63,7 @@ INSERT INTO docs SELECT 403000 + n, to_jsonb(repeat('"', n)) FROM generate_serie
 INSERT INTO docs VALUES (404000, to_jsonb(repeat('long ', 100000))), (404001, NULL);
 CREATE TEMP TABLE rec AS SELECT data::json ->> 'table_name' AS tab, data::json #> '{op,Insert}' AS r, (data::json #>> '{op,Insert,0}')::int AS of_row
 	FROM pg_logical_slot_get_changes('regress', NULL, NULL, 'fields', 'none');
-ANALYZE rec, whole, fraction, moment, letters, docs;
+ANALYZE rec, whole, fraction, moment, letters, labelled, docs;
 CREATE TEMP VIEW wrong AS
 	SELECT 'whole' AS tab, id, r::text FROM whole t JOIN rec ON tab = 'whole' AND of_row = id
 		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, CASE WHEN b THEN 't' ELSE 'f' END, s::text, i::text, l::text, o::text, u::text]
@@ -65,13 +71,15 @@ CREATE TEMP VIEW wrong AS
 		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, f::text, d::text, n::text, m::text]
 	UNION ALL SELECT 'moment', id, r::text FROM moment JOIN rec ON tab = 'moment' AND of_row = id
 		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, d::text, c::text, t::text, z::text]
+	UNION ALL SELECT 'labelled', id, r::text FROM labelled JOIN rec ON tab = 'labelled' AND of_row = id
+		WHERE ARRAY(SELECT json_array_elements_text(r)) IS DISTINCT FROM ARRAY[id::text, a::text, b::text, c::text]
 	UNION ALL SELECT 'docs', id, r::text FROM docs JOIN rec ON tab = 'docs' AND of_row = id
 		WHERE (r -> 1)::text IS DISTINCT FROM coalesce(to_json(j::text)::text, 'null')
 	UNION ALL SELECT 'letters', id, r::text FROM letters JOIN rec ON tab = 'letters' AND of_row = id
 		WHERE (r -> 1)::text IS DISTINCT FROM to_json(t)::text;
 SELECT tab, count(*) FROM rec GROUP BY tab ORDER BY tab;
 SELECT count(*) FROM rec LEFT JOIN (SELECT id, 'whole' AS tab FROM whole UNION ALL SELECT id, 'fraction' FROM fraction
-	UNION ALL SELECT id, 'moment' FROM moment UNION ALL SELECT id, 'letters' FROM letters UNION ALL SELECT id, 'docs' FROM docs) t ON t.tab = rec.tab AND t.id = rec.of_row WHERE t.id IS NULL;
+	UNION ALL SELECT id, 'moment' FROM moment UNION ALL SELECT id, 'letters' FROM letters UNION ALL SELECT id, 'labelled' FROM labelled UNION ALL SELECT id, 'docs' FROM docs) t ON t.tab = rec.tab AND t.id = rec.of_row WHERE t.id IS NULL;
 SELECT tab, left(r, 100) AS record FROM wrong LIMIT 5;
 -- the comparison itself
 UPDATE rec SET r = replace(r::text, '.5"', '.50"')::json WHERE tab = 'moment' AND r ->> 0 = '5';
@@ -79,5 +87,6 @@ UPDATE rec SET r = replace(r::text, ' ', '')::json WHERE tab = 'docs' AND r ->> 
 UPDATE fraction SET n = 1.10 WHERE id = 33000;
 SELECT tab, id FROM wrong ORDER BY 1;
 DROP VIEW wrong;
-DROP TABLE whole, fraction, moment, letters, docs, rec;
+DROP TABLE whole, fraction, moment, letters, labelled, docs, rec;
+DROP TYPE label;
 SELECT count(*) > 0 FROM changes();
