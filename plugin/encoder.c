@@ -273,20 +273,21 @@ put_plain_text(StringInfo out, char *to, Datum value)
 static inline char *
 put_label(char *to, const Wal2KafkaColumn *column, Oid oid)
 {
-	const Wal2KafkaLabel *label = &column->labels[oid % LABELS];
+	const Wal2KafkaEnumLabel *label =
+		&column->enum_labels[oid % ENUM_LABELS];
 
-	if (unlikely(label->oid != oid))
+	if (unlikely(label->oid != oid || label->len == 0))
 		return NULL;
-	memcpy(to, label->text, LABEL_MAX);
+	memcpy(to, label->text, ENUM_LABEL_MAX);
 	return to + label->len;
 }
 
 static void
 keep_label(Wal2KafkaColumn *column, Oid oid, const char *text, Size len)
 {
-	Wal2KafkaLabel *label = &column->labels[oid % LABELS];
+	Wal2KafkaEnumLabel *label = &column->enum_labels[oid % ENUM_LABELS];
 
-	if (len > LABEL_MAX)
+	if (len > ENUM_LABEL_MAX)
 		return;
 	label->oid = oid;
 	label->len = len;

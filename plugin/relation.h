@@ -50,16 +50,16 @@ typedef enum Wal2KafkaIdentity
 	IDENTITY_NONE,
 } Wal2KafkaIdentity;
 
-#define LABELS		16
-#define LABEL_MAX	59
+#define ENUM_LABELS		16
+#define ENUM_LABEL_MAX	59
 
 /* An enum's label as a JSON string. */
-typedef struct Wal2KafkaLabel
+typedef struct Wal2KafkaEnumLabel
 {
-	Oid			oid;			/* InvalidOid: none */
-	uint8		len;
-	char		text[LABEL_MAX];
-} Wal2KafkaLabel;
+	Oid			oid;
+	uint8		len;			/* 0: there is none here */
+	char		text[ENUM_LABEL_MAX];
+} Wal2KafkaEnumLabel;
 
 typedef struct Wal2KafkaColumn
 {
@@ -71,7 +71,7 @@ typedef struct Wal2KafkaColumn
 	bool		is_foreign;		/* code not the server's makes its text */
 	Wal2KafkaOutput output;
 	FmgrInfo	function;		/* for what is not made without it */
-	Wal2KafkaLabel *labels;		/* of an enum, seen last: at OID % LABELS */
+	Wal2KafkaEnumLabel *enum_labels;	/* seen last: at OID % ENUM_LABELS */
 	char	   *name;
 	char	   *json_name;		/* quoted and escaped */
 } Wal2KafkaColumn;

@@ -130,7 +130,8 @@ column_build(Wal2KafkaColumn *column, Form_pg_attribute att, AttrNumber attno,
 	column->output = function == F_ENUM_OUT ? OUTPUT_ENUM :
 		output_class(att->atttypid);
 	if (column->output == OUTPUT_ENUM)
-		column->labels = palloc0(LABELS * sizeof(Wal2KafkaLabel));
+		column->enum_labels =
+			palloc0(ENUM_LABELS * sizeof(Wal2KafkaEnumLabel));
 	column->name = pstrdup(NameStr(att->attname));
 	column->json_name = json_quoted(column->name, charset);
 }
