@@ -269,12 +269,18 @@ put_plain_text(StringInfo out, char *to, Datum value)
 	return to;
 }
 
+/* Where it is kept, if it is.  OIDs of labels are even, but for added ones. */
+static inline Wal2KafkaEnumLabel *
+label_place(const Wal2KafkaColumn *column, Oid oid)
+{
+	return &column->enum_labels[oid / 2 % ENUM_LABELS];
+}
+
 /* NULL: the label was not seen yet, or is a long one. */
 static inline char *
 put_label(char *to, const Wal2KafkaColumn *column, Oid oid)
 {
-	const Wal2KafkaEnumLabel *label =
-		&column->enum_labels[oid % ENUM_LABELS];
+	const Wal2KafkaEnumLabel *label = label_place(column, oid);
 
 	if (unlikely(label->oid != oid || label->len == 0))
 		return NULL;
@@ -285,10 +291,16 @@ put_label(char *to, const Wal2KafkaColumn *column, Oid oid)
 static void
 keep_label(Wal2KafkaColumn *column, Oid oid, const char *text, Size len)
 {
-	Wal2KafkaEnumLabel *label = &column->enum_labels[oid % ENUM_LABELS];
+	Wal2KafkaEnumLabel *label;
 
 	if (len > ENUM_LABEL_MAX)
 		return;
+	/* with the entry's names, and gone with them */
+	if (column->enum_labels == NULL)
+		column->enum_labels =
+			MemoryContextAllocZero(GetMemoryChunkContext(column->name),
+								   ENUM_LABELS * sizeof(*label));
+	label = label_place(column, oid);
 	label->oid = oid;
 	label->len = len;
 	memcpy(label->text, text, len);
@@ -306,7 +318,7 @@ put_slowly(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
 	wal2kafka_encoder_append(out, encoder, column, value, true);
 	to = put_room(out, out->data + out->len, 1);
 	*to++ = '"';
-	if (column->output == OUTPUT_ENUM && !encoder->overflow &&
+	if (column->keeps_labels && !encoder->overflow &&
 		encoder->failed == NIL)
 		keep_label(column, DatumGetObjectId(value), out->data + start,
 				   to - out->data - start);
@@ -321,7 +333,7 @@ wal2kafka_encoder_put_other(StringInfo out, char *to,
 	char	   *end = NULL;
 	int			start = to - out->data;
 
-	if (column->output == OUTPUT_ENUM)
+	if (column->enum_labels)
 		end = put_label(to, column, DatumGetObjectId(value));
 	else if (encoder->charset != CHARSET_UTF8)
 		end = NULL;

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/partition.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -284,6 +285,9 @@ entry_rebuild(Wal2KafkaRelation *entry, Relation relation,
 
 	caller = MemoryContextSwitchTo(entry->context);
 	wal2kafka_relation_fill(entry, relation, cache->options, cache->charset);
+	for (int i = 0; i < entry->ncolumns; i++)
+		entry->columns[i].keeps_labels =
+			entry->columns[i].function.fn_oid == F_ENUM_OUT;
 	MemoryContextSwitchTo(caller);
 	watch_ancestors(relation);
 

@@ -37,7 +37,6 @@ typedef enum Wal2KafkaOutput
 	OUTPUT_TEXT,				/* the varlena is the text */
 	OUTPUT_BYTEA,
 	OUTPUT_JSONB,
-	OUTPUT_ENUM,
 	OUTPUT_PLAIN,				/* output function; text needs no escape */
 	OUTPUT_FUNCTION,			/* output function; any text */
 } Wal2KafkaOutput;
@@ -50,7 +49,7 @@ typedef enum Wal2KafkaIdentity
 	IDENTITY_NONE,
 } Wal2KafkaIdentity;
 
-#define ENUM_LABELS		16
+#define ENUM_LABELS		16		/* that a column keeps */
 #define ENUM_LABEL_MAX	59
 
 /* An enum's label as a JSON string. */
@@ -71,7 +70,8 @@ typedef struct Wal2KafkaColumn
 	bool		is_foreign;		/* code not the server's makes its text */
 	Wal2KafkaOutput output;
 	FmgrInfo	function;		/* for what is not made without it */
-	Wal2KafkaEnumLabel *enum_labels;	/* seen last: at OID % ENUM_LABELS */
+	bool		keeps_labels;	/* an enum, in an entry of the cache */
+	Wal2KafkaEnumLabel *enum_labels;	/* those; NULL: none was seen yet */
 	char	   *name;
 	char	   *json_name;		/* quoted and escaped */
 } Wal2KafkaColumn;

@@ -10,7 +10,6 @@
 #include "access/genam.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
@@ -127,11 +126,7 @@ column_build(Wal2KafkaColumn *column, Form_pg_attribute att, AttrNumber attno,
 	column->attno = attno;
 	column->is_varlena = att->attlen == -1;
 	column->is_foreign = !wal2kafka_type_is_native(att->atttypid);
-	column->output = function == F_ENUM_OUT ? OUTPUT_ENUM :
-		output_class(att->atttypid);
-	if (column->output == OUTPUT_ENUM)
-		column->enum_labels =
-			palloc0(ENUM_LABELS * sizeof(Wal2KafkaEnumLabel));
+	column->output = output_class(att->atttypid);
 	column->name = pstrdup(NameStr(att->attname));
 	column->json_name = json_quoted(column->name, charset);
 }

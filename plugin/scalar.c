@@ -73,11 +73,13 @@ wal2kafka_date_put(char *to, int64 day)
 		int			number;		/* of the day, the first is 1; 0: none yet */
 		char		text[DATE_LENGTH];
 	}			known[DAYS_KNOWN];
-	int64		number = day - FIRST_DAY + 1;
-	int			i = number % DAYS_KNOWN;
+	int			number;
+	int			i;
 
 	if (unlikely(day < FIRST_DAY || day > LAST_DAY))
 		return NULL;
+	number = (int) day - FIRST_DAY + 1;
+	i = number % DAYS_KNOWN;
 	if (known[i].number != number)
 	{
 		date_text(known[i].text, day);

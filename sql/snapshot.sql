@@ -217,6 +217,19 @@ DECLARE c CURSOR FOR SELECT length(wal2kafka.snapshot_frames('orders', NULL, '0/
 FETCH c;
 ALTER TABLE orders DROP COLUMN note;
 ROLLBACK;
+-- a label is renamed meanwhile: key and value of a row have the same one
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE TABLE moods (m mood, id int, PRIMARY KEY (m, id));
+INSERT INTO moods SELECT 'sad', g FROM generate_series(1, 2000) g;
+BEGIN;
+DECLARE c CURSOR FOR SELECT position('"sad"'::bytea IN f) > 0 AS sad, position('"low"'::bytea IN f) > 0 AS low
+	FROM (SELECT wal2kafka.snapshot_frames('moods', NULL, '0/1', 0) AS f OFFSET 0) s;
+FETCH c;
+ALTER TYPE mood RENAME VALUE 'sad' TO 'low';
+FETCH c;
+ROLLBACK;
+DROP TABLE moods;
+DROP TYPE mood;
 -- whoever takes its cursor away
 BEGIN;
 DECLARE c CURSOR FOR SELECT length(wal2kafka.snapshot_frames('orders', NULL, '0/1', 0)) > 0 AS frame;

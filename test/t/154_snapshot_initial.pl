@@ -67,7 +67,7 @@ finish($run, '--plain-insert');
 is($run->{copied}, scalar(@copied), 'and none came later');
 
 # --- killed ---
-$run = begin('killed', snapshot_rate => 5000);
+$run = begin('killed', snapshot_rate => 4000);
 $run->shipper->start('--init', '--snapshot');
 $run->shipper->wait_for_log(qr/streaming slot/);
 $run->wait_for('much is on record', sub { $run->on_record > 2 * $rows });
