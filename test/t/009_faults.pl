@@ -22,9 +22,12 @@ CREATE PUBLICATION p FOR TABLE t;
 EOF
 add_ledger($node, 'postgres', 't');
 $kafka->create_topic($topic, 2);
+# The mock heeds no sequence numbers: of two requests at once it would store the
+# second, and the first behind it when that is tried again.
 my $shipper = Wal2Kafka::Shipper->new(
 	node => $node,
 	kafka => $kafka,
+	broker => { 'max.in.flight.requests.per.connection' => 1 },
 	publication => 'p',
 	http => Wal2Kafka::Shipper->can_http);
 $shipper->init;
