@@ -185,7 +185,7 @@ INSERT INTO shop.orders VALUES (2, 20);
 INSERT INTO shop.parts VALUES (1, 1), (2, 2);
 SQL
 wait_until('all is received', sub { $lines->() == 4 });
-kill 'STOP', $reader;
+freeze_process($reader);
 sql('shop', 'INSERT INTO shop.orders VALUES (3, 30)');
 is( sql('shop', q(SELECT topic, key FROM wal2kafka.peek_changes('busy')
 	ORDER BY lsn DESC, seq_id DESC LIMIT 1)),

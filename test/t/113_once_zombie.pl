@@ -59,7 +59,7 @@ $kafka->freeze;
 my $from = $first->log_size;
 write_rows(100);
 $first->wait_for_log(qr/frame: \d+ bytes, [1-9]/, $from);
-kill 'STOP', $first->pid;
+freeze_process($first->pid);
 $kafka->thaw;
 $second->start;
 $second->wait_for_log(qr/streaming slot/);

@@ -123,7 +123,7 @@ new_shipper('lost');
 ship_row('lost');
 
 # invalidated while its shipper stands still
-kill 'STOP', $shipper{lost}->pid;
+freeze_process($shipper{lost}->pid);
 sql(q(ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'));
 $node->reload;
 sql('INSERT INTO filler VALUES (1); SELECT pg_switch_wal()') for 1 .. 3;

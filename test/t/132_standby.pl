@@ -144,7 +144,7 @@ SKIP:
 	$node->poll_query_until('postgres', "SELECT sent_lsn > '$end' FROM pg_stat_replication")
 	  or die 'not sent';
 	$since = time();
-	kill 'STOP', $shipper{$zombie}->pid;
+	freeze_process($shipper{$zombie}->pid);
 	$kafka->thaw;
 	$active = successor('SIGSTOP, with a wal_sender_timeout of 3 s', $since, @others);
 	wait_for_slot($node, $slot);

@@ -48,7 +48,7 @@ $first->init;
 $first->start;
 write_row();
 
-kill 'STOP', $first->pid;
+freeze_process($first->pid);
 $second->start;
 $second->wait_for_log(qr/streaming slot/);
 write_row();
@@ -68,7 +68,7 @@ $from = $first->log_size;
 $first->start;
 $first->wait_for_log(qr/streaming slot/, $from);
 write_row();
-kill 'STOP', $first->pid;
+freeze_process($first->pid);
 $node->safe_psql('postgres', <<"EOSQL");
 SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '$slot';
 EOSQL

@@ -153,7 +153,7 @@ command_fails('a socket that may not be used', 1,
 	qr/\Q$path\E" cannot be used: Permission denied\n.*hint .*the user that "wal2kafka run" runs as/,
 	'--status');
 chmod 0600, $path;
-kill 'STOP', $first->pid;
+freeze_process($first->pid);
 command_fails('a process that stands still', 2,
 	qr/the process at "\Q$path\E" gives no answer\n.*hint/, '--status');
 kill 'CONT', $first->pid;
@@ -300,7 +300,7 @@ my $from = $first->log_size;
 my $reader = slot_field($node, 'first', 'active_pid');
 $first->start;
 $first->wait_for_log(qr/standing by/, $from);
-kill 'STOP', $standby->pid;
+freeze_process($standby->pid);
 sql(q(SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
 	WHERE slot_name = 'first'));
 wait_until(

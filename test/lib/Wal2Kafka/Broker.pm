@@ -180,7 +180,7 @@ sub end
 sub freeze
 {
 	my ($self) = @_;
-	kill 'STOP', $self->{pid};
+	freeze_process($self->{pid});
 	$self->{frozen} = 1;
 	return;
 }

@@ -43,7 +43,7 @@ my %events = (
 		1,
 		sub {
 			my ($run, undef, $draw) = @_;
-			kill 'STOP', $run->shipper->pid;
+			freeze_process($run->shipper->pid);
 			pause($draw % 2000 / 1000);
 			kill 'CONT', $run->shipper->pid;
 		}

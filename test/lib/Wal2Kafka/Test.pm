@@ -47,7 +47,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT =
-  qw(wait_until run_tool slurp spit spawn reap launch_dir top_dir);
+  qw(wait_until run_tool slurp spit spawn reap freeze_process launch_dir top_dir);
 
 # Runs last: this module is loaded before all others.
 END
@@ -107,6 +107,23 @@ sub run_tool
 	croak "$name @args: status $status: $err" if $? != 0;
 	diag($err) if $err ne '';
 	return $out;
+}
+
+# Stops a process.  One thread hears of it and tells the others, which go on
+# until then: returns when all stand still.
+sub freeze_process
+{
+	my ($pid) = @_;
+
+	kill 'STOP', $pid;
+	wait_until(
+		"process $pid stands still",
+		sub {
+			# a thread may end meanwhile
+			return !grep { (eval { slurp($_) } // '') =~ /.*\) [^TZX]/s }
+			  glob "/proc/$pid/task/*/stat";
+		});
+	return;
 }
 
 sub slurp

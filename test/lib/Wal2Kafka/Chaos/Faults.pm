@@ -9,6 +9,7 @@ use warnings;
 use Exporter 'import';
 use Wal2Kafka::Chaos::World;
 use Wal2Kafka::Cluster;
+use Wal2Kafka::Test;
 
 our @EXPORT_OK = qw(faults draw_fault);
 
@@ -119,7 +120,7 @@ my @faults = (
 		name => 'shipper frozen',
 		on => 'shipper',
 		lasts => 9,    # beyond wal_sender_timeout: the other takes over
-		begin => sub { kill 'STOP', $_[0]->shipper($_[1])->pid; },
+		begin => sub { freeze_process($_[0]->shipper($_[1])->pid); },
 		end => sub { kill 'CONT', $_[0]->shipper($_[1])->pid; },
 	},
 	{
