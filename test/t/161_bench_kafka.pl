@@ -15,7 +15,8 @@ use Wal2Kafka::Kafka;
 my $why = Wal2Kafka::Kafka->why_mock;
 plan skip_all => "it needs the real Kafka: $why" if $why;
 
-my $rows = 300;
+# so many that each process is seen at work
+my $rows = 200_000;
 my $top = top_dir();
 is(system('make', '-s', '-C', "$top/bench/kafka"), 0, 'its programs');
 
