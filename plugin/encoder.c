@@ -269,6 +269,19 @@ put_plain_text(StringInfo out, char *to, Datum value)
 	return to;
 }
 
+/* What encoder_put_other() does not do by itself. */
+static pg_noinline char *
+put_slowly(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+		   Wal2KafkaColumn *column, Datum value)
+{
+	*to++ = '"';
+	put_end(out, to);
+	wal2kafka_encoder_append(out, encoder, column, value, true);
+	to = put_room(out, out->data + out->len, 1);
+	*to++ = '"';
+	return to;
+}
+
 /* Where it is kept, if it is.  OIDs of labels are even, but for added ones. */
 static inline Wal2KafkaEnumLabel *
 label_place(const Wal2KafkaColumn *column, Oid oid)
@@ -280,8 +293,11 @@ label_place(const Wal2KafkaColumn *column, Oid oid)
 static inline char *
 put_label(char *to, const Wal2KafkaColumn *column, Oid oid)
 {
-	const Wal2KafkaEnumLabel *label = label_place(column, oid);
+	const Wal2KafkaEnumLabel *label;
 
+	if (unlikely(column->enum_labels == NULL))
+		return NULL;
+	label = label_place(column, oid);
 	if (unlikely(label->oid != oid || label->len == 0))
 		return NULL;
 	memcpy(to, label->text, ENUM_LABEL_MAX);
@@ -306,23 +322,20 @@ keep_label(Wal2KafkaColumn *column, Oid oid, const char *text, Size len)
 	memcpy(label->text, text, len);
 }
 
-/* What encoder_put_other() does not do by itself. */
-static pg_noinline char *
-put_slowly(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
-		   Wal2KafkaColumn *column, Datum value)
+static char *
+put_enum(StringInfo out, char *to, Wal2KafkaEncoder *encoder,
+		 Wal2KafkaColumn *column, Datum value)
 {
+	Oid			oid = DatumGetObjectId(value);
+	char	   *end = put_label(to, column, oid);
 	int			start = to - out->data;
 
-	*to++ = '"';
-	put_end(out, to);
-	wal2kafka_encoder_append(out, encoder, column, value, true);
-	to = put_room(out, out->data + out->len, 1);
-	*to++ = '"';
-	if (column->keeps_labels && !encoder->overflow &&
-		encoder->failed == NIL)
-		keep_label(column, DatumGetObjectId(value), out->data + start,
-				   to - out->data - start);
-	return to;
+	if (likely(end))
+		return end;
+	end = put_slowly(out, to, encoder, column, value);
+	if (!encoder->overflow && encoder->failed == NIL)
+		keep_label(column, oid, out->data + start, end - out->data - start);
+	return end;
 }
 
 char *
@@ -333,9 +346,9 @@ wal2kafka_encoder_put_other(StringInfo out, char *to,
 	char	   *end = NULL;
 	int			start = to - out->data;
 
-	if (column->enum_labels)
-		end = put_label(to, column, DatumGetObjectId(value));
-	else if (encoder->charset != CHARSET_UTF8)
+	if (column->keeps_labels)
+		return put_enum(out, to, encoder, column, value);
+	if (encoder->charset != CHARSET_UTF8)
 		end = NULL;
 	else if (column->output == OUTPUT_TEXT)
 		end = put_plain_text(out, to, value);

@@ -49,9 +49,8 @@ static inline char *
 escape_special(char *to, unsigned char c, unsigned *seen)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char short_form[] = {
+	static const char short_form[0x20] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
-		[0x1f] = '\0',
 	};
 
 	*to++ = '\\';
