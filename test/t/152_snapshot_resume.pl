@@ -101,8 +101,7 @@ for my $way ('killed', 'stopped')
 # --- paused, and from here on as fast as can be ---
 $run->insist('pause');
 $run->shipper->kill9;
-$run->shipper->configure($run->shipper->config_text =~
-	  s/(snapshot_rate = )\d+/${1}0/r);
+$run->lift_rate;
 $run->shipper->start;
 my $state = $run->insist('status')->{snapshot}{state};
 is($state, 'paused', 'paused, and killed: it stays so');

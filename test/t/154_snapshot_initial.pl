@@ -74,8 +74,7 @@ $run->wait_for('much is on record', sub { $run->on_record > 2 * $rows });
 is($run->shipper->kill9, 137, 'killed in the middle');
 my ($recorded, $there) = ($run->on_record, scalar $run->copied);
 cmp_ok($there, '<', @copied, 'in the middle');
-$run->shipper->configure($run->shipper->config_text =~
-	  s/(snapshot_rate = )\d+/${1}0/r);
+$run->lift_rate;
 $run->shipper->start;
 $run->wait_done;
 finish($run);

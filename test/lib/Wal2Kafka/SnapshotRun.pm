@@ -193,6 +193,17 @@ sub wait_confirmed
 	return;
 }
 
+# From its next start on.
+sub lift_rate
+{
+	my ($self) = @_;
+	my $shipper = $self->{shipper};
+
+	$shipper->configure(
+		$shipper->config_text =~ s/(snapshot_rate = )\d+/${1}0/r);
+	return;
+}
+
 # --- faults ---
 
 sub kill_shipper
